@@ -1,0 +1,308 @@
+"""ShuffleNet V2 (arXiv 1807.11164) as an MMDetection backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from mmcv.cnn import build_activation_layer, build_conv_layer, build_norm_layer
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+from torchvision.ops import SqueezeExcitation
+
+from shufflenet_det.archs import LEVEL_STRIDES, LEVELS, ShuffleNetV2Arch, get_arch
+from shufflenet_det.checkpoints import PretrainedMixin
+
+
+def interleave(first: Tensor, second: Tensor) -> Tensor:
+    """Concat and channel shuffle with 2 groups in one copy.
+
+    Args:
+        first, second: (N, C, H, W) each.
+
+    Returns:
+        (N, 2C, H, W), channels first[0], second[0], first[1], second[1], ...
+    """
+    return torch.stack((first, second), dim=2).flatten(1, 2)
+
+
+class LayerFactory:
+    """Builds the conv-BN-activation rows of a net from the usual MMDetection configs."""
+
+    def __init__(self, conv_cfg: dict | None, norm_cfg: dict, act_cfg: dict) -> None:
+        self.conv_cfg, self.norm_cfg, self.act_cfg = conv_cfg, norm_cfg, act_cfg
+
+    def conv_norm(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> list[nn.Module]:
+        conv = build_conv_layer(
+            self.conv_cfg, in_channels, out_channels, kernel_size, stride=stride,
+            padding=dilation * (kernel_size // 2), dilation=dilation, groups=groups, bias=False,
+        )  # fmt: skip
+        return [conv, build_norm_layer(self.norm_cfg, out_channels)[1]]
+
+    def depthwise(self, channels: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+        return self.conv_norm(channels, channels, 3, stride, dilation, groups=channels)
+
+    def act(self) -> nn.Module:
+        return build_activation_layer(self.act_cfg)
+
+
+class ShuffleUnit(BaseModule):
+    """A unit of figure 3 (c) and (d), with the variants of section 4 and appendix figure 2.
+
+    With ``two_branch`` it is the unit that starts a stage (stride 2, or 1): no split, both
+    branches read the whole input. Otherwise half of the channels pass unchanged.
+    Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        arch: ShuffleNetV2Arch,
+        layers: LayerFactory,
+        stride: int = 1,
+        dilation: int = 1,
+        two_branch: bool = False,
+        with_cp: bool = False,
+    ) -> None:
+        super().__init__()
+        half = out_channels // 2
+        branch_in = in_channels if two_branch else half
+        self.with_cp = with_cp
+        self.residual = arch.residual and not two_branch
+        if two_branch:
+            self.branch1 = nn.Sequential(
+                *layers.depthwise(in_channels, stride, dilation),
+                *layers.conv_norm(in_channels, half, 1),
+                layers.act(),
+            )
+        else:
+            self.branch1 = None
+        self.pre = (
+            nn.Sequential(*layers.depthwise(branch_in)) if arch.large_receptive_field else None
+        )
+        self.branch2 = nn.Sequential(
+            *layers.conv_norm(branch_in, half, 1),
+            layers.act(),
+            *layers.depthwise(half, stride, dilation),
+            *layers.conv_norm(half, half, 1),
+            nn.Identity() if self.residual else layers.act(),
+        )
+        self.se = SqueezeExcitation(half, half) if arch.se else None
+        self.act = layers.act() if self.residual else None
+
+    def process(self, x: Tensor) -> Tensor:
+        """The convolved half: (N, branch_in, H, W) to (N, out_channels / 2, H', W')."""
+        y = x if self.pre is None else self.pre(x)
+        y = self.branch2(y)
+        if self.se is not None:
+            y = self.se(y)
+        return self.act(y + x) if self.residual else y
+
+    def _forward(self, x: Tensor) -> Tensor:
+        if self.branch1 is not None:
+            return interleave(self.branch1(x), self.process(x))
+        passed, worked = x.chunk(2, dim=1)
+        return interleave(passed, self.process(worked))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.with_cp and x.requires_grad:
+            return checkpoint(self._forward, x, use_reentrant=False)
+        return self._forward(x)
+
+
+class _IdentityPre(BaseModule):
+    """Starts the extra depthwise convs of v2* as the identity, so that a plain net's weights hold."""
+
+    def init_weights(self) -> None:
+        first_time = not self.is_init
+        super().init_weights()
+        for unit in self.modules() if first_time else ():
+            if isinstance(unit, ShuffleUnit) and unit.pre is not None:
+                conv = unit.pre[0]
+                nn.init.dirac_(conv.weight, groups=conv.groups)
+
+
+@MODELS.register_module()
+class ShuffleNetV2(PretrainedMixin, _IdentityPre):
+    """ShuffleNet V2 with feature-pyramid outputs.
+
+    Source: arXiv 1807.11164, table 5 and appendix table 2. Parameter names equal torchvision's
+    ``shufflenet_v2_x*``, so that ``torchvision://`` checkpoints load. Reads (N, 3, H, W) with
+    H, W >= 32 and returns a tuple of (N, C, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        arch: ``'0.5x'``, ``'1.0x'``, ``'1.5x'``, ``'2.0x'``, ``'50'``, ``'164'``, or a dict
+            with the fields of :class:`shufflenet_det.archs.ShuffleNetV2Arch`.
+        se: Squeeze-and-excitation on or off; None takes the arch's own. Its hidden width is
+            half of the unit's output channels.
+        residual: Residual connections on or off; None takes the arch's own.
+        large_receptive_field: The v2* variant on or off; None takes the arch's own.
+        out_indices: Increasing levels out of 0, 1, 2, 3 (strides 4, 8, 16, 32) and 4 (the last
+            1x1 conv, stride 32). What no level needs is not built.
+        output_stride: 32, or 16: the last stage then keeps stride 1.
+        last_dilation: Dilation of the last stage's depthwise convs when output_stride is 16;
+            2 keeps the receptive field (atrous), 1 does not.
+        frozen_stages: -1 freezes nothing, 0 the stem, k the stem and levels 0 to k - 1.
+        conv_cfg, norm_cfg, act_cfg: As in every MMDetection backbone.
+        norm_eval: Keep all BN layers in eval mode while training.
+        with_cp: Trade speed for memory with activation checkpointing.
+        init_cfg: As in every MMDetection backbone.
+
+    Attributes:
+        out_channels: Channels of each output, in the order of out_indices.
+        out_strides: Stride of each output, in the order of out_indices.
+
+    Raises:
+        ValueError: If arch, out_indices, frozen_stages or output_stride is not allowed.
+    """
+
+    def __init__(
+        self,
+        arch: str | Mapping | ShuffleNetV2Arch = '1.0x',
+        se: bool | None = None,
+        residual: bool | None = None,
+        large_receptive_field: bool | None = None,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        output_stride: int = 32,
+        last_dilation: int = 2,
+        frozen_stages: int = -1,
+        conv_cfg: dict | None = None,
+        norm_cfg: dict | None = None,
+        act_cfg: dict | None = None,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg or _DEFAULT_INIT)
+        switches = dict(se=se, residual=residual, large_receptive_field=large_receptive_field)
+        self.arch = replace(
+            get_arch(arch), **{k: v for k, v in switches.items() if v is not None}
+        )
+        self.out_indices = _checked_out_indices(out_indices)
+        last_level = self.out_indices[-1]
+        _check_choice('output_stride', output_stride, (16, 32))
+        _check_choice('frozen_stages', frozen_stages, range(-1, last_level + 2))
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+        self._layers = LayerFactory(
+            conv_cfg, norm_cfg or dict(type='BN'), act_cfg or dict(type='ReLU', inplace=True)
+        )
+
+        self.conv1 = self._make_stem()
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        for index in range(len(self.arch.stages)):
+            level = self.arch.first_level + index
+            if level <= last_level:
+                atrous = output_stride == 16 and LEVELS[level] == 'stage4'
+                stride = 1 if level == 0 or atrous else 2
+                stage = self._make_stage(index, stride, last_dilation if atrous else 1)
+                self.add_module(LEVELS[level], stage)
+        channels = self.arch.level_channels
+        if last_level == 4:
+            conv5 = self._layers.conv_norm(channels[3], channels[4], 1)
+            self.conv5 = nn.Sequential(*conv5, self._layers.act())
+
+        self.out_channels = tuple(channels[i] for i in self.out_indices)
+        self.out_strides = tuple(min(LEVEL_STRIDES[i], output_stride) for i in self.out_indices)
+        self._freeze_stages()
+
+    def _make_stem(self) -> nn.Sequential:
+        modules, in_channels = [], 3
+        for out_channels, stride in self.arch.stem:
+            modules += self._layers.conv_norm(in_channels, out_channels, 3, stride)
+            modules.append(self._layers.act())
+            in_channels = out_channels
+        return nn.Sequential(*modules)
+
+    def _make_stage(self, index: int, stride: int, dilation: int) -> nn.Sequential:
+        channels, num_units = self.arch.stages[index]
+        in_channels = self.arch.stages[index - 1][0] if index else self.arch.stem[-1][0]
+        common = dict(
+            arch=self.arch, layers=self._layers, dilation=dilation, with_cp=self.with_cp
+        )
+        first = ShuffleUnit(in_channels, channels, stride=stride, two_branch=True, **common)
+        rest = [ShuffleUnit(channels, channels, **common) for _ in range(num_units - 1)]
+        return nn.Sequential(first, *rest)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        x = self.maxpool(self.conv1(x))
+        outs = []
+        for level in range(self.out_indices[-1] + 1):
+            stage = getattr(self, LEVELS[level], None)
+            if stage is not None:
+                x = stage(x)
+            if level in self.out_indices:
+                outs.append(x)
+        return tuple(outs)
+
+    def _freeze_stages(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        for name in ('conv1', *LEVELS[: self.frozen_stages]):
+            module = getattr(self, name, None)
+            if module is not None:
+                module.eval()
+                module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> ShuffleNetV2:
+        super().train(mode)
+        self._freeze_stages()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+
+@MODELS.register_module()
+class SEShuffleNetV2(ShuffleNetV2):
+    """SE-ShuffleNet V2-164 with residual (arXiv 1807.11164, appendix table 2).
+
+    Not the later ShuffleNetV2.Large of Megvii, which has 8-group 3x3 convs and other widths.
+    Takes every argument of :class:`ShuffleNetV2` but arch, and
+
+    Args:
+        depth: 164.
+
+    Raises:
+        ValueError: If depth is not 164.
+    """
+
+    def __init__(self, depth: int = 164, **kwargs) -> None:
+        _check_choice('depth', depth, (164,))
+        super().__init__(arch=str(depth), **kwargs)
+
+
+_DEFAULT_INIT = [
+    dict(type='Kaiming', layer='Conv2d', mode='fan_in'),
+    dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
+]
+
+
+def _check_choice(name: str, value: int, allowed: Sequence[int]) -> None:
+    if value not in allowed:
+        raise ValueError(f'{name}={value!r} is not allowed; choose one of {list(allowed)}')
+
+
+def _checked_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
+    indices = tuple(out_indices)
+    if not indices or list(indices) != sorted(set(indices)) or not set(indices) <= set(range(5)):
+        raise ValueError(
+            f'out_indices={indices} is not allowed; give increasing levels out of '
+            '0, 1, 2, 3 (strides 4, 8, 16, 32) and 4 (the last 1x1 conv)'
+        )
+    return indices

@@ -1,0 +1,83 @@
+"""Channels and strides that a Light-Head R-CNN config leaves out, read from the backbone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from mmdet.registry import MODELS
+
+
+def backbone_levels(backbone: dict) -> list[tuple[int, int]] | None:
+    """(channels, stride) of each output of a backbone config.
+
+    Returns None for backbones that do not publish out_channels and out_strides, as most of
+    MMDetection's: their channels must stand in the config.
+    """
+    with torch.device('meta'):
+        module = MODELS.build(copy.deepcopy(backbone))
+    if not (hasattr(module, 'out_channels') and hasattr(module, 'out_strides')):
+        return None
+    return list(zip(module.out_channels, module.out_strides, strict=True))
+
+
+def fill_from_backbone(
+    backbone: dict, neck: dict | None, rpn_head: dict, roi_head: dict
+) -> tuple[dict | None, dict, dict]:
+    """Copies of the three configs with channels and strides filled in.
+
+    Raises:
+        ValueError: If a config states a value that is not the backbone's.
+    """
+    neck, rpn_head, roi_head = copy.deepcopy((neck, rpn_head, roi_head))
+    levels = backbone_levels(backbone)
+    if levels is None:
+        return neck, rpn_head, roi_head
+    if neck is not None:
+        _fill(neck, 'in_channels', [channels for channels, _ in levels], 'neck')
+        levels = neck_levels(neck, levels)
+    rpn_levels = _pick(levels, rpn_head.get('in_indices'), 'rpn_head')
+    _fill(rpn_head, 'in_channels', rpn_levels[0][0], 'rpn_head')
+    strides = [stride for _, stride in rpn_levels]
+    _fill(rpn_head['anchor_generator'], 'strides', strides, 'rpn_head.anchor_generator')
+
+    roi_levels = _pick(levels, roi_head.get('in_indices', (-1,)), 'roi_head')
+    _fill(roi_head['thin_map'], 'in_channels', roi_levels[0][0], 'roi_head.thin_map')
+    strides = [stride for _, stride in roi_levels]
+    extractor = roi_head['bbox_roi_extractor']
+    _fill(extractor, 'featmap_strides', strides, 'roi_head.bbox_roi_extractor')
+    return neck, rpn_head, roi_head
+
+
+def neck_levels(neck: dict, levels: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(channels, stride) of each output of an FPN-like neck over the backbone's levels."""
+    strides = [stride for _, stride in levels][neck.get('start_level', 0) :]
+    while len(strides) < neck['num_outs']:
+        strides.append(strides[-1] * 2)
+    return [(neck['out_channels'], stride) for stride in strides]
+
+
+def _pick(levels: list, indices: Sequence[int] | None, name: str) -> list[tuple[int, int]]:
+    try:
+        picked = levels if indices is None else [levels[i] for i in indices]
+    except IndexError:
+        raise ValueError(
+            f'{name}.in_indices={tuple(indices)} is not allowed: backbone and neck hand out '
+            f'{len(levels)} levels'
+        ) from None
+    if len({channels for channels, _ in picked}) > 1:
+        raise ValueError(
+            f'{name} reads levels of different widths {[c for c, _ in picked]}; choose one level '
+            'with in_indices, or put a neck (FPN) between'
+        )
+    return picked
+
+
+def _fill(config: dict, key: str, value: int | list[int], name: str) -> None:
+    given = config.setdefault(key, value)
+    if given != value and list(given if isinstance(given, Sequence) else [given]) != value:
+        raise ValueError(
+            f'{name}.{key}={given!r}, but backbone and neck give {value!r}: leave {key} out of '
+            'the config, or correct it'
+        )

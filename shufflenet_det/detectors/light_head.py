@@ -1,0 +1,139 @@
+"""Light-Head R-CNN (arXiv 1711.07264) out of MMDetection's two-stage parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.models.dense_heads import RPNHead
+from mmdet.models.detectors import TwoStageDetector
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .channels import fill_from_backbone
+
+PS_BINS = 7
+
+
+@MODELS.register_module()
+class LargeSeparableConv2d(BaseModule):
+    """Large separable convolution that makes the thin feature map.
+
+    Source: arXiv 1711.07264, figure 3, with the authors' code: k x 1 then 1 x k, plus 1 x k then
+    k x 1, biases, no normalisation, one ReLU after the sum, weights from N(0, 0.01).
+    Maps (N, in_channels, H, W) to (N, out_channels, H, W).
+
+    Args:
+        in_channels: Channels of the feature map that is read (C5).
+        mid_channels: Channels between the two convs of a path; 64 in setting S, 256 in L.
+        out_channels: alpha * p * p channels of the thin map, 10 * 7 * 7 = 490 in the paper.
+        kernel_size: k, odd.
+        init_cfg: As in every MMDetection module.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        mid_channels: int = 64,
+        out_channels: int = 10 * PS_BINS**2,
+        kernel_size: int = 15,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
+        column, row = (kernel_size, 1), (1, kernel_size)
+        self.column_row = self._path(in_channels, mid_channels, out_channels, column, row)
+        self.row_column = self._path(in_channels, mid_channels, out_channels, row, column)
+
+    @staticmethod
+    def _path(c_in: int, c_mid: int, c_out: int, first: tuple, second: tuple) -> nn.Sequential:
+        return nn.Sequential(
+            nn.Conv2d(c_in, c_mid, first, padding=(first[0] // 2, first[1] // 2)),
+            nn.Conv2d(c_mid, c_out, second, padding=(second[0] // 2, second[1] // 2)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.column_row(x) + self.row_column(x))
+
+
+@MODELS.register_module()
+class LevelRPNHead(RPNHead):
+    """MMDetection's RPNHead on some of the levels that the detector hands out.
+
+    Args:
+        in_indices: Levels of the detector's feature tuple that the RPN reads; (0,) is C4 of a
+            detector that hands out C4 and C5. None reads all.
+        kwargs: As in RPNHead.
+    """
+
+    def __init__(self, in_indices: Sequence[int] | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.in_indices = in_indices
+
+    def forward(self, x: tuple[Tensor, ...]) -> tuple[list[Tensor], list[Tensor]]:
+        if self.in_indices is not None:
+            x = tuple(x[i] for i in self.in_indices)
+        return super().forward(x)
+
+
+@MODELS.register_module()
+class LightHeadRoIHead(StandardRoIHead):
+    """RoI head on thin feature maps (arXiv 1711.07264, section 3).
+
+    Thin maps are made from the chosen levels, by one large separable conv that the levels
+    share; RoIs are pooled from them position-sensitively; one fully connected layer follows
+    (MMDetection's ConvFCBBoxHead with num_shared_fcs=1).
+
+    Args:
+        thin_map: Config of the thin map, e.g. dict(type='LargeSeparableConv2d').
+        in_indices: Levels of the detector's feature tuple that get a thin map, finest first.
+        kwargs: As in StandardRoIHead.
+    """
+
+    def __init__(self, thin_map: dict, in_indices: Sequence[int] = (-1,), **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.thin_map = MODELS.build(thin_map)
+        self.in_indices = in_indices
+
+    def thin_maps(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Thin maps (N, alpha * p * p, H, W) of the chosen levels (N, C, H, W)."""
+        return tuple(self.thin_map(x[i]) for i in self.in_indices)
+
+    def forward(self, x: tuple[Tensor, ...], *args, **kwargs) -> tuple:
+        return super().forward(self.thin_maps(x), *args, **kwargs)
+
+    def loss(self, x: tuple[Tensor, ...], *args, **kwargs) -> dict:
+        return super().loss(self.thin_maps(x), *args, **kwargs)
+
+    def predict(self, x: tuple[Tensor, ...], *args, **kwargs) -> list:
+        return super().predict(self.thin_maps(x), *args, **kwargs)
+
+
+@MODELS.register_module()
+class LightHeadRCNN(TwoStageDetector):
+    """Light-Head R-CNN (arXiv 1711.07264).
+
+    The RPN reads C4, the thin map is made from C5 (single-level form), or both read the levels
+    of an FPN. Where the config leaves them out, in_channels and strides of neck, RPN, thin map
+    and RoI extractor are read from ``backbone.out_channels`` and ``backbone.out_strides``.
+
+    Args:
+        backbone, neck, rpn_head, roi_head, kwargs: As in TwoStageDetector.
+
+    Raises:
+        ValueError: If the config states channels or strides that are not the backbone's.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        rpn_head: dict,
+        roi_head: dict,
+        neck: dict | None = None,
+        **kwargs,
+    ) -> None:
+        neck, rpn_head, roi_head = fill_from_backbone(backbone, neck, rpn_head, roi_head)
+        super().__init__(
+            backbone=backbone, neck=neck, rpn_head=rpn_head, roi_head=roi_head, **kwargs
+        )

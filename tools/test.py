@@ -1,0 +1,43 @@
+"""Evaluate a detector: python tools/test.py configs/lighthead_snv2.py CHECKPOINT"""
+
+import argparse
+
+from mmdet.evaluation import DumpDetResults
+from mmengine.runner import Runner
+
+import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det import engine
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Evaluate a detector')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', help='write the predictions to this .pkl file')
+    parser.add_argument('--show-dir', help='draw predictions beside the ground truth into DIR')
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument('--classwise', action='store_true', help='AP of each class')
+    engine.add_launch_arguments(parser)
+    args = parser.parse_args()
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out {args.out} must end in .pkl or .pickle')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = engine.load_config(args.config, args.cfg_options)
+    engine.check_paths(cfg, ('test',))
+    work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
+    engine.prepare_test(
+        cfg, work_dir, args.checkpoint, args.show_dir, args.tta, args.classwise
+    )
+    engine.init_distributed(cfg, args.launcher, args.local_rank)
+    runner = Runner.from_cfg(cfg)
+    if args.out:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()

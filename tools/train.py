@@ -1,0 +1,34 @@
+"""Train a detector: python tools/train.py configs/lighthead_snv2.py"""
+
+import argparse
+
+from mmengine.runner import Runner
+
+import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det import engine
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train a detector')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', help='go on from the newest checkpoint, or from FILE'
+    )
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale lr to the batch size')
+    engine.add_launch_arguments(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = engine.load_config(args.config, args.cfg_options)
+    engine.check_paths(cfg, ('train', 'val'))
+    work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
+    engine.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)
+    engine.init_distributed(cfg, args.launcher, args.local_rank)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
