@@ -120,9 +120,7 @@ def read_image(path: Path) -> ndarray | None:
 
 def _append(coco: dict, path: Path, shape: tuple, boxes: ndarray, scores: ndarray, labels: ndarray):
     image_id = len(coco['images'])
-    coco['images'].append(
-        dict(id=image_id, file_name=path.name, height=shape[0], width=shape[1])
-    )
+    coco['images'].append(dict(id=image_id, file_name=path.name, height=shape[0], width=shape[1]))
     for (x1, y1, x2, y2), score, label in zip(
         boxes.tolist(), scores.tolist(), labels.tolist(), strict=True
     ):

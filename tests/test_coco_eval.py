@@ -20,6 +20,7 @@ def scores():
     if DATA is None:
         pytest.skip('SHUFFLENET_DET_TEST_DATA, the folder of the real test data, is not set')
     from mmdet.evaluation import CocoMetric
+
     folder = Path(DATA) / 'cocoapi_fakeresults100'
     truth_file = folder / 'instances_val2014_100.json'
     truth = json.loads(truth_file.read_text())
@@ -40,11 +41,15 @@ def data_samples(truth, results):
         # float64: two boxes have an IoU of exactly .6 and .8, which float32 would miss
         boxes = torch.tensor([r['bbox'] for r in found], dtype=torch.float64).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        yield dict(img_id=image['id'], ori_shape=(image['height'], image['width']),
-                   pred_instances=dict(
-                       bboxes=boxes, scores=torch.tensor([r['score'] for r in found]),
-                       labels=torch.tensor([labels[r['category_id']] for r in found],
-                                           dtype=torch.long)))
+        yield dict(
+            img_id=image['id'],
+            ori_shape=(image['height'], image['width']),
+            pred_instances=dict(
+                bboxes=boxes,
+                scores=torch.tensor([r['score'] for r in found]),
+                labels=torch.tensor([labels[r['category_id']] for r in found], dtype=torch.long),
+            ),
+        )
 
 
 @pytest.mark.parametrize('name', OFFICIAL)

@@ -12,8 +12,10 @@ def main() -> None:
     parser.add_argument('--num-train', type=int, default=300, help='(default: %(default)s)')
     parser.add_argument('--num-val', type=int, default=100, help='(default: %(default)s)')
     demo = generate(**vars(parser.parse_args()))
-    print(f'{demo.root}: {demo.num_train} training and {demo.num_val} validation images, '
-          f'seed {demo.seed}')
+    print(
+        f'{demo.root}: {demo.num_train} training and {demo.num_val} validation images, '
+        f'seed {demo.seed}'
+    )
 
 
 if __name__ == '__main__':

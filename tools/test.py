@@ -29,9 +29,7 @@ def main() -> None:
     cfg = engine.load_config(args.config, args.cfg_options)
     engine.check_paths(cfg, ('test',))
     work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
-    engine.prepare_test(
-        cfg, work_dir, args.checkpoint, args.show_dir, args.tta, args.classwise
-    )
+    engine.prepare_test(cfg, work_dir, args.checkpoint, args.show_dir, args.tta, args.classwise)
     engine.init_distributed(cfg, args.launcher, args.local_rank)
     runner = Runner.from_cfg(cfg)
     if args.out:

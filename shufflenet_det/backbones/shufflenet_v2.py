@@ -124,7 +124,7 @@ class ShuffleUnit(BaseModule):
 
 
 class _IdentityPre(BaseModule):
-    """Starts the extra depthwise convs of v2* as the identity, so that a plain net's weights hold."""
+    """Starts the extra depthwise convs of v2* as the identity: a plain net's weights then hold."""
 
     def init_weights(self) -> None:
         first_time = not self.is_init
@@ -188,9 +188,7 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre):
     ) -> None:
         super().__init__(init_cfg=init_cfg or _DEFAULT_INIT)
         switches = dict(se=se, residual=residual, large_receptive_field=large_receptive_field)
-        self.arch = replace(
-            get_arch(arch), **{k: v for k, v in switches.items() if v is not None}
-        )
+        self.arch = replace(get_arch(arch), **{k: v for k, v in switches.items() if v is not None})
         self.out_indices = _checked_out_indices(out_indices)
         last_level = self.out_indices[-1]
         _check_choice('output_stride', output_stride, (16, 32))
@@ -231,9 +229,7 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre):
     def _make_stage(self, index: int, stride: int, dilation: int) -> nn.Sequential:
         channels, num_units = self.arch.stages[index]
         in_channels = self.arch.stages[index - 1][0] if index else self.arch.stem[-1][0]
-        common = dict(
-            arch=self.arch, layers=self._layers, dilation=dilation, with_cp=self.with_cp
-        )
+        common = dict(arch=self.arch, layers=self._layers, dilation=dilation, with_cp=self.with_cp)
         first = ShuffleUnit(in_channels, channels, stride=stride, two_branch=True, **common)
         rest = [ShuffleUnit(channels, channels, **common) for _ in range(num_units - 1)]
         return nn.Sequential(first, *rest)

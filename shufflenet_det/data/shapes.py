@@ -67,8 +67,9 @@ def coverage(outline: Outline, width: int, height: int) -> np.ndarray:
     low, extent = points.min(0), np.ptp(points, 0)
     size = np.array([width, height]) * _SUPERSAMPLE
     canvas = np.zeros(size[::-1], np.uint8)
-    cv2.fillPoly(canvas, [np.rint((c - low) / extent * (size - 1)).astype(np.int32)
-                          for c in outline], 255)
+    cv2.fillPoly(
+        canvas, [np.rint((c - low) / extent * (size - 1)).astype(np.int32) for c in outline], 255
+    )
     return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
 
 
@@ -132,7 +133,7 @@ def _contrasting(rng: Generator, under: np.ndarray) -> np.ndarray:
 
 def _paint(image: np.ndarray, mask: np.ndarray, x: int, y: int, rng: Generator) -> None:
     height, width = mask.shape
-    patch = image[y:y + height, x:x + width]
+    patch = image[y : y + height, x : x + width]
     alpha = (mask / np.float32(255))[..., None]
     under = (patch * alpha).sum((0, 1)) / alpha.sum()
     fill = texture(rng, height, width, _contrasting(rng, under))
@@ -159,8 +160,15 @@ def _strokes(image: np.ndarray, points: np.ndarray, rng: Generator, thickest: in
     colour = _contrasting(rng, image.mean((0, 1)))
     thickness = int(rng.integers(1, thickest, endpoint=True))
     canvas = np.zeros(image.shape[:2], np.uint8)  # OpenCV smooths lines on 8-bit images only
-    cv2.polylines(canvas, list(np.rint(points * 16).astype(np.int32)), False, 255, thickness,
-                  cv2.LINE_AA, shift=4)
+    cv2.polylines(
+        canvas,
+        list(np.rint(points * 16).astype(np.int32)),
+        False,
+        255,
+        thickness,
+        cv2.LINE_AA,
+        shift=4,
+    )
     image += (canvas / np.float32(255))[..., None] * (colour.astype(np.float32) - image)
 
 
@@ -203,7 +211,7 @@ class _Ownership:
     def claim(self, mask: np.ndarray, x: int, y: int) -> bool:
         """Gives the mask's pixels to a new object unless that hides an earlier one."""
         ink = mask > 0
-        region = self.owner[y:y + mask.shape[0], x:x + mask.shape[1]]
+        region = self.owner[y : y + mask.shape[0], x : x + mask.shape[1]]
         seen = self.seen - np.bincount(region[ink], minlength=len(self.seen))
         if (seen < self.least).any():
             return False

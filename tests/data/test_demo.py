@@ -13,8 +13,11 @@ SMALL = dict(seed=3, num_train=5, num_val=2)
 
 
 def hashes(root):
-    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(root.rglob('*')) if path.is_file()}
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob('*'))
+        if path.is_file()
+    }
 
 
 @pytest.fixture(scope='module')
@@ -48,7 +51,8 @@ def test_other_seed_gives_other_images(small, tmp_path):
 def test_images_do_not_depend_on_their_number(small, tmp_path):
     more = generate(tmp_path / 'more', **{**SMALL, 'num_train': 8})
     assert set(hashes(small.image_dir('train')).items()) < set(
-        hashes(more.image_dir('train')).items())
+        hashes(more.image_dir('train')).items()
+    )
 
 
 def test_splits_share_no_image(large):
@@ -97,10 +101,14 @@ def test_interrupted_generation_leaves_nothing_and_is_repeated(small, tmp_path, 
     assert hashes(generate(tmp_path / 'set', **SMALL).root) == hashes(small.root)
 
 
-@pytest.mark.parametrize('damage', [
-    lambda path: path.unlink(),
-    lambda path: path.write_bytes(path.read_bytes()[:-1]),
-], ids=['lost', 'cut'])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    ],
+    ids=['lost', 'cut'],
+)
 @pytest.mark.parametrize('name', ['train/000002.jpg', 'annotations/instances_val.json'])
 def test_damaged_set_is_made_anew(small, tmp_path, name, damage):
     root = generate(tmp_path / 'set', **SMALL).root
@@ -136,8 +144,9 @@ def test_images_are_as_recorded(large, train):
     for record in train.dataset['images']:
         pixels = cv2.imread(str(large.image_dir('train') / record['file_name']))
         assert pixels.shape == (record['height'], record['width'], 3)
-        assert all(shapes.IMAGE_SIDES[0] <= side <= shapes.IMAGE_SIDES[1]
-                   for side in pixels.shape[:2])
+        assert all(
+            shapes.IMAGE_SIDES[0] <= side <= shapes.IMAGE_SIDES[1] for side in pixels.shape[:2]
+        )
 
 
 def test_object_counts_reach_from_none_to_eight(train):
@@ -182,7 +191,7 @@ def test_every_object_stays_visible_and_some_overlap():
         top = np.full(pixels.shape[:2], -1)
         for index, placed in enumerate(objects):
             height, width = placed.mask.shape
-            top[placed.y:placed.y + height, placed.x:placed.x + width][placed.mask > 0] = index
+            top[placed.y : placed.y + height, placed.x : placed.x + width][placed.mask > 0] = index
         shares += [(top == k).sum() / (o.mask > 0).sum() for k, o in enumerate(objects)]
     assert min(shares) >= shapes.MIN_VISIBLE
     assert 0.1 < np.mean(np.array(shares) < 1) < 0.6
@@ -193,20 +202,22 @@ def test_objects_stand_out_from_what_surrounds_them():
     for pixels, objects in scenes():
         placed = objects[-1]
         height, width = placed.mask.shape
-        crop = pixels[placed.y:placed.y + height, placed.x:placed.x + width]
-        distances.append(np.linalg.norm(crop[placed.mask == 255].mean(0)
-                                        - crop[placed.mask == 0].mean(0)))
+        crop = pixels[placed.y : placed.y + height, placed.x : placed.x + width]
+        distances.append(
+            np.linalg.norm(crop[placed.mask == 255].mean(0) - crop[placed.mask == 0].mean(0))
+        )
     assert np.median(distances) > shapes.MIN_CONTRAST
 
 
 def test_colour_does_not_tell_the_categories_apart(large, train):
     labels, colours = [], []
     for annotation in train.dataset['annotations']:
-        pixels = cv2.imread(str(large.image_dir('train')
-                                / train.imgs[annotation['image_id']]['file_name']))
+        pixels = cv2.imread(
+            str(large.image_dir('train') / train.imgs[annotation['image_id']]['file_name'])
+        )
         x, y, width, height = annotation['bbox']
         labels.append(annotation['category_id'])
-        colours.append(pixels[y:y + height, x:x + width].mean((0, 1)))
+        colours.append(pixels[y : y + height, x : x + width].mean((0, 1)))
     labels, colours = np.array(labels), np.array(colours)
     known = np.arange(len(labels)) % 2 == 0
     centroids = np.stack([colours[known & (labels == c)].mean(0) for c in train.getCatIds()])
@@ -226,9 +237,16 @@ def whole_image(rng, record):
 @pytest.mark.parametrize('boxes_of', [random_boxes, whole_image])
 def test_broken_detector_scores_near_zero(large, boxes_of):
     truth, rng = COCO(large.ann_file('val')), np.random.default_rng(0)
-    found = [dict(image_id=record['id'], category_id=int(rng.integers(1, 9)), bbox=box.tolist(),
-                  score=float(rng.uniform()))
-             for record in truth.dataset['images'] for box in boxes_of(rng, record)]
+    found = [
+        dict(
+            image_id=record['id'],
+            category_id=int(rng.integers(1, 9)),
+            bbox=box.tolist(),
+            score=float(rng.uniform()),
+        )
+        for record in truth.dataset['images']
+        for box in boxes_of(rng, record)
+    ]
     evaluation = COCOeval(truth, truth.loadRes(found), 'bbox')
     evaluation.evaluate()
     evaluation.accumulate()

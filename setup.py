@@ -1,0 +1,57 @@
+"""Packaging. The version stands in shufflenet_det/version.py, tool settings in pyproject.toml."""
+
+from pathlib import Path
+from runpy import run_path
+
+from setuptools import Distribution, find_packages, setup
+
+ROOT = Path(__file__).parent
+README = ROOT / 'README.md'
+DEPLOY = ['onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript']
+
+
+class PthDistribution(Distribution):
+    has_data = Distribution.has_data_files  # what an editable installation asks for data files
+
+
+class InstallPth(Distribution().get_command_class('install_data')):
+    """Puts the data file, shufflenet_det_mmcv.pth, into site-packages beside the package.
+
+    Python runs a .pth line at start-up; this one lets mmdet find the ops of mmcv-lite whichever
+    package is imported first. `pip install`, `pip install -e` and `pip uninstall` handle the file.
+    """
+
+    def finalize_options(self) -> None:
+        self.set_undefined_options('install', ('install_lib', 'install_dir'))
+        super().finalize_options()
+
+
+setup(
+    name='shufflenet_det',
+    version=run_path(str(ROOT / 'shufflenet_det/version.py'))['__version__'],
+    description='ShuffleNet V2 backbones and Light-Head R-CNN for MMDetection',
+    long_description=README.read_text(encoding='utf-8') if README.exists() else '',
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['shufflenet_det', 'shufflenet_det.*']),
+    distclass=PthDistribution,
+    cmdclass={'install_data': InstallPth},
+    data_files=[('', ['shufflenet_det/shufflenet_det_mmcv.pth'])],
+    python_requires='>=3.10',
+    install_requires=[
+        'torch>=2.0',
+        'torchvision>=0.15',
+        'mmdet>=3.3.0,<3.4',
+        'mmengine>=0.10.4',
+        'numpy',
+        'opencv-python',
+        'pycocotools',
+        'safetensors',
+        'scipy',
+    ],
+    extras_require={
+        'lite': ['mmcv-lite>=2.0.0rc4,<2.2.0'],
+        'deploy': DEPLOY,
+        'tests': ['pytest>=8', 'ruff>=0.6', *DEPLOY],
+    },
+)

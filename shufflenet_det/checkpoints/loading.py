@@ -1,0 +1,209 @@
+"""Loading a backbone from a checkpoint of any layout, with a report of what was loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit
+from torch import Tensor, nn
+
+from shufflenet_det.archs import ARCHS
+
+from .files import read_checkpoint, resolve
+from .layouts import in_torchvision_order, recognise
+from .naming import TORCHVISION, count_units
+
+_COUNTER = 'num_batches_tracked'
+"""BN's step counter: loaded where it is there, never counted."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Tensors of the file under one prefix that were not loaded."""
+
+    where: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did; BN's ``num_batches_tracked`` is not counted.
+
+    Args:
+        source: Path or URL.
+        layout: A name of ``naming.LAYOUTS``.
+        prefix: Wrappers and prefixes in front of the backbone's keys.
+        loaded: Tensors of the backbone that were loaded.
+        total: Tensors of the backbone.
+        left_out: Tensors of the file that were not loaded.
+        missing: Names of the backbone's tensors that the file lacks.
+        note: What a user of these weights has to set.
+    """
+
+    source: str
+    layout: str
+    prefix: str
+    loaded: int
+    total: int
+    left_out: tuple[LeftOut, ...]
+    missing: tuple[str, ...]
+    note: str = ''
+
+    def __str__(self) -> str:
+        lines = [f'loaded {self.loaded} of {self.total} tensors from {self.source} ({self.layout})']
+        lines += [f'  left out {x.where}: {x.count} tensors, {x.reason}' for x in self.left_out]
+        if self.missing:
+            lines.append(
+                f'  not in the file, kept as initialised: {len(self.missing)} tensors, '
+                f'{_some(self.missing)}'
+            )
+        if self.note:
+            lines.append(f'  {self.note}')
+        return '\n'.join(lines)
+
+
+def load_backbone(
+    module: nn.Module,
+    checkpoint: Mapping,
+    source: str = 'checkpoint',
+    prefix: str | None = None,
+    strict: bool = False,
+) -> LoadReport:
+    """Load a checkpoint of any layout into a backbone and log the report.
+
+    Args:
+        module: Backbone whose parameter names equal torchvision's, or the file's own.
+        checkpoint: Content of a checkpoint file, wrapped or not.
+        source: Name of the file in the report and in errors.
+        prefix: Which backbone, for a file with several: part of its dotted path.
+        strict: Allow no missing tensor.
+
+    Raises:
+        ValueError: If no layout is recognised, a shape differs, fewer than half of the
+            backbone's tensors are in the file, or ``strict`` and one is missing.
+    """
+    wanted = module.state_dict()
+    try:
+        found = recognise(checkpoint, prefix, own_keys=tuple(wanted))
+        tensors = in_torchvision_order(found)
+    except ValueError as error:
+        raise ValueError(f'{source}: {error}') from error
+    _check_shapes(tensors, wanted, source)
+
+    kept = {key: value for key, value in tensors.items() if key in wanted}
+    counted = [key for key in wanted if not key.endswith(_COUNTER)]
+    missing = tuple(key for key in counted if key not in kept)
+    report = LoadReport(
+        source, found.layout.name, found.prefix, len(counted) - len(missing), len(counted),
+        _left_out(found.left_out, found.prefix, tensors.keys() - wanted.keys()), missing,
+        found.layout.note,
+    )  # fmt: skip
+    if 2 * report.loaded < report.total or (strict and missing):
+        raise ValueError(
+            f'{source}: {report.loaded} of {report.total} tensors of the backbone are in the file '
+            f'(layout {report.layout}), {"all" if strict else "at least half"} are needed; '
+            f'missing {_some(missing)}; the file holds {_arch(tensors)}, the backbone is '
+            f'{_arch(wanted)}'
+        )
+    module.load_state_dict(kept, strict=False)
+    print_log(str(report), logger='current')
+    return report
+
+
+def load_pretrained(
+    module: nn.Module, checkpoint: str, prefix: str | None = None, strict: bool = False
+) -> LoadReport:
+    """Load a backbone from a path, a URL or a scheme of mmengine such as ``torchvision://``.
+
+    Raises:
+        ValueError, OSError: As ``files.resolve``, ``files.read_checkpoint`` and
+            :func:`load_backbone`.
+    """
+    content = read_checkpoint(resolve(checkpoint))
+    return load_backbone(module, content, checkpoint, prefix, strict)
+
+
+class PretrainedMixin:
+    """Makes ``init_cfg=dict(type='Pretrained', checkpoint=...)`` read every layout.
+
+    Stands in front of mmengine's ``BaseModule`` in the bases of a backbone. Any other entry of
+    ``init_cfg`` works as usual and runs first.
+    """
+
+    def init_weights(self) -> None:
+        """Initialise as ``BaseModule`` does, then load what ``Pretrained`` names."""
+        given = self.init_cfg
+        entries = [given] if isinstance(given, dict) else list(given or [])
+        pretrained = [cfg for cfg in entries if cfg['type'] in ('Pretrained', PretrainedInit)]
+        if not pretrained or self.is_init:
+            super().init_weights()
+            return
+        self.init_cfg = [cfg for cfg in entries if cfg not in pretrained]
+        try:
+            super().init_weights()
+        finally:
+            self.init_cfg = given
+        for cfg in pretrained:
+            load_pretrained(self, cfg['checkpoint'], cfg.get('prefix'))
+
+
+def _check_shapes(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+    wrong = [
+        f'{key} is {tuple(value.shape)} in the file and {tuple(wanted[key].shape)} in the backbone'
+        for key, value in tensors.items()
+        if key in wanted and value.shape != wanted[key].shape
+    ]
+    if not wrong:
+        return
+    theirs, ours = _arch(tensors), _arch(wanted)
+    remedy = (
+        'the layers in the stages differ, compare the other arguments of the backbone'
+        if theirs == ours
+        else f'the file holds {theirs}, the backbone is {ours}: build it with {theirs}, or give '
+        f'a checkpoint of {ours}'
+    )
+    raise ValueError(
+        f'{source}: {len(wrong)} tensors have another shape: {"; ".join(wrong[:3])}; {remedy}'
+    )
+
+
+def _arch(tensors: Mapping[str, Tensor]) -> str:
+    """The arch that a state dict under torchvision's names has, as an argument of a backbone."""
+    stages = {
+        stage: (2 * tensors[f'stage{stage}.0.branch2.5.weight'].shape[0], units)
+        for stage, units in count_units(tensors, TORCHVISION).items()
+        if f'stage{stage}.0.branch2.5.weight' in tensors
+    }
+    for name, row in ARCHS.items():
+        rows = dict(enumerate(row.stages, start=row.first_level + 1))
+        if stages and stages.items() <= rows.items():
+            return f'arch={name!r}'
+    return f'an arch of (channels, units) {list(stages.values())}'
+
+
+def _left_out(outside: tuple[str, ...], prefix: str, unused: set[str]) -> tuple[LeftOut, ...]:
+    others = [_group(key, prefix) for key in outside if not key.endswith(_COUNTER)]
+    spare = [key.partition('.')[0] for key in sorted(unused) if not key.endswith(_COUNTER)]
+    return tuple(
+        [LeftOut(where, n, 'not part of a backbone') for where, n in Counter(others).items()]
+        + [LeftOut(where, n, 'not in this backbone') for where, n in Counter(spare).items()]
+    )
+
+
+def _group(key: str, prefix: str) -> str:
+    """The part of a key that tells it from the backbone's: its first name off the prefix."""
+    names = key.split('.')
+    shared = 0
+    for name, wrapper in zip(names[:-1], prefix.split('.')[:-1], strict=False):
+        if name != wrapper:
+            break
+        shared += 1
+    return '.'.join(names[: shared + 1])
+
+
+def _some(keys: tuple[str, ...]) -> str:
+    return ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')

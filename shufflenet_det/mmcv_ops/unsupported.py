@@ -1,0 +1,45 @@
+"""What stands for the functions of `mmcv._ext` that torchvision cannot back."""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+import torchvision
+
+# Prefix of the op's name -> what to write in the config instead.
+ALTERNATIVES = {
+    'bbox_overlaps': 'mmdet.structures.bbox.bbox_overlaps',
+    'carafe': "FPN in place of FPN_CARAFE, upsample_cfg=dict(type='deconv') in a mask head",
+    'deform_roi_pool': 'RoIAlign',
+    'masked_': 'an anchor head without guided anchors',
+    'nms_quadri': 'nms on the enclosing upright boxes',
+    'nms_rotated': 'nms on the enclosing upright boxes',
+    'prroi_pool': 'RoIAlign',
+    'roi_align_rotated': 'RoIAlign on the enclosing upright boxes',
+    'sync_bn': "norm_cfg=dict(type='SyncBN'), which is PyTorch's",
+}
+
+
+def __getattr__(name: str) -> Callable[..., NoReturn]:
+    """Any further name: a function that raises NotImplementedError when it is called."""
+    if name.startswith('__'):
+        raise AttributeError(name)
+    alternative = next((a for prefix, a in ALTERNATIVES.items() if name.startswith(prefix)), None)
+
+    def unsupported(*args: object, **kwargs: object) -> NoReturn:
+        raise NotImplementedError(
+            f'the mmcv op {name!r} has no counterpart in torchvision, and mmcv is not compiled '
+            'here (mmcv-lite). Remedy: '
+            + (f'use {alternative}; or ' if alternative else '')
+            + 'replace mmcv-lite by a compiled mmcv (pip uninstall mmcv-lite, then '
+            "pip install 'mmcv>=2.0.0rc4,<2.2.0', see mmcv's installation page)."
+        )
+
+    return unsupported
+
+
+def get_compiler_version() -> str:
+    return f'not compiled (ops from torchvision {torchvision.__version__})'
+
+
+def get_compiling_cuda_version() -> str:
+    return 'not compiled'

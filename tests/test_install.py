@@ -1,0 +1,179 @@
+"""A bare mmcv-lite installation: import order, and mmdet's own detectors on torchvision's ops."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import mmdet
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
+from mmengine.config import Config, ConfigDict
+from mmengine.logging import MessageHub
+from mmengine.structures import InstanceData
+
+import shufflenet_det
+from shufflenet_det import mmcv_finder
+
+PACKAGE = Path(shufflenet_det.__file__).parent
+MMDET_CONFIGS = Path(mmdet.__file__).parent / '.mim/configs'
+
+# Start-up code for a fresh interpreter: only the .pth hook, or nothing, is in place.
+NO_HOOK = """
+import sys
+sys.meta_path[:] = [f for f in sys.meta_path if getattr(f, '__name__', '') != 'MmcvExtFinder']
+"""
+HOOK = NO_HOOK + (PACKAGE / 'shufflenet_det_mmcv.pth').read_text()
+BUILT = """
+from mmcv.ops import nms
+from mmdet.registry import MODELS
+assert 'FasterRCNN' in MODELS and 'LightHeadRCNN' in MODELS and 'ShuffleNetV2' in MODELS
+"""
+
+
+def run_python(code: str, *paths: Path) -> subprocess.CompletedProcess:
+    """Runs code in a fresh interpreter that finds the given folders before all others."""
+    path = os.pathsep.join([*map(str, paths), str(PACKAGE.parent)])
+    return subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS='1'),
+    )
+
+
+@pytest.mark.parametrize(
+    'code',
+    [
+        NO_HOOK + 'import shufflenet_det, mmdet.models',
+        HOOK + 'import mmdet.utils, mmdet.apis, mmdet.models, shufflenet_det',
+        NO_HOOK
+        + """
+try:
+    import mmdet.models
+except ModuleNotFoundError:
+    pass
+import shufflenet_det""",
+    ],
+    ids=['shufflenet_det_first', 'mmdet_first', 'mmdet_first_without_hook'],
+)
+def test_import_order_does_not_matter(code: str) -> None:
+    done = run_python(code + BUILT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def fake_mmcv(tmp_path: Path) -> Path:
+    (tmp_path / 'mmcv').mkdir()
+    (tmp_path / 'mmcv/__init__.py').touch()
+    return tmp_path
+
+
+def test_compiled_extension_wins(fake_mmcv: Path) -> None:
+    (fake_mmcv / 'mmcv/_ext.py').write_text('COMPILED = True')
+    done = run_python(HOOK + 'import mmcv._ext; assert mmcv._ext.COMPILED is True', fake_mmcv)
+    assert done.returncode == 0, done.stderr
+
+
+def test_hook_imports_nothing_and_serves_the_extension(fake_mmcv: Path) -> None:
+    done = run_python(
+        HOOK + 'from importlib.util import find_spec; print(find_spec("mmcv._ext").origin);'
+        'assert not {"torch", "shufflenet_det"} & set(sys.modules)',
+        fake_mmcv,
+    )
+    assert done.stdout.strip() == str(PACKAGE / 'mmcv_ops/__init__.py'), done.stderr
+
+
+def test_hook_without_the_package_changes_nothing(fake_mmcv: Path) -> None:
+    hide = 'sys.modules["shufflenet_det"] = None\n'
+    done = run_python(NO_HOOK + hide + HOOK + '\nimport mmcv\nimport mmcv._ext', fake_mmcv)
+    assert done.stderr.strip().endswith("ModuleNotFoundError: No module named 'mmcv._ext'")
+
+
+def test_installation_carries_the_hook() -> None:
+    site_packages = Path(sysconfig.get_path('purelib'))
+    if not list(site_packages.glob('shufflenet_det-*.dist-info')):
+        pytest.skip('shufflenet_det is on the path but not installed')
+    assert (site_packages / 'shufflenet_det_mmcv.pth').is_file()
+
+
+def test_hook_is_one_line() -> None:
+    """site.py executes a .pth file line by line."""
+    assert (PACKAGE / 'shufflenet_det_mmcv.pth').read_text().count('\n') == 1
+
+
+def test_install_is_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'meta_path', [])
+    mmcv_finder.install()
+    mmcv_finder.install()
+    assert sys.meta_path == [mmcv_finder.MmcvExtFinder]
+
+
+# mmdet's own detectors
+
+DETECTORS = [
+    ('faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', 128),
+    ('retinanet/retinanet_r50_fpn_1x_coco.py', 128),
+    ('atss/atss_r50_fpn_1x_coco.py', 128),
+    ('rtmdet/rtmdet_tiny_8xb32-300e_coco.py', 160),
+    ('yolox/yolox_tiny_8xb8-300e_coco.py', 160),
+    ('dcnv2/faster-rcnn_r50-mdconv-c3-c5_fpn_1x_coco.py', 128),
+    ('deformable_detr/deformable-detr_r50_16xb2-50e_coco.py', 128),
+]
+
+
+def without_pretrained(cfg: object) -> object:
+    """The config with every `init_cfg` that would download removed."""
+    if isinstance(cfg, dict):
+        if cfg.get('type') == 'Pretrained':
+            return None
+        return ConfigDict({key: without_pretrained(value) for key, value in cfg.items()})
+    return [without_pretrained(v) for v in cfg] if isinstance(cfg, list) else cfg
+
+
+def random_batch(size: int, images: int = 2) -> dict:
+    samples = []
+    for _ in range(images):
+        corners = torch.rand(3, 2) * size / 2
+        sample = DetDataSample(
+            metainfo=dict(
+                img_shape=(size, size),
+                ori_shape=(size, size),
+                batch_input_shape=(size, size),
+                pad_shape=(size, size),
+                scale_factor=(1.0, 1.0),
+                img_id=0,
+            )
+        )
+        sample.gt_instances = InstanceData(
+            bboxes=torch.cat([corners, corners + 20 + torch.rand(3, 2) * size / 4], 1),
+            labels=torch.tensor([0, 1, 79]),
+        )
+        samples.append(sample)
+    inputs = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for _ in range(images)]
+    return dict(inputs=inputs, data_samples=samples)
+
+
+@pytest.mark.parametrize('config, size', DETECTORS, ids=[c.split('/')[1] for c, _ in DETECTORS])
+def test_mmdet_detector_trains_and_predicts(config: str, size: int) -> None:
+    register_all_modules()
+    MessageHub.get_current_instance().update_info('iter', 0)  # YOLOX reads it
+    cfg = Config.fromfile(MMDET_CONFIGS / config)
+    model = MODELS.build(without_pretrained(cfg.model)).train()
+    losses, _ = model.parse_losses(
+        model(**model.data_preprocessor(random_batch(size), True), mode='loss')
+    )
+    losses.backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert gradients and all(g.isfinite().all() for g in gradients)
+
+    model.eval()
+    with torch.no_grad():
+        for result in model.test_step(random_batch(size)):
+            found = result.pred_instances
+            assert found.bboxes.shape == (len(found), 4)
+            assert found.scores.isfinite().all() and (found.labels < 80).all()
