@@ -1,0 +1,1 @@
+"""Inference forms; import what you need from its modules (``runtime`` needs no torch)."""
