@@ -64,4 +64,6 @@ install_project() {
     echo "$state" >"$stamp"
 }
 
+# Threads that wait for each other by spinning lose most of a machine that others use too.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 find_environment && install_project && export PATH="$(dirname "$PYTHON"):$PATH"

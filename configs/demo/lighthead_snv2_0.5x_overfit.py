@@ -12,12 +12,14 @@ scale = (416, 320)
 model = dict(
     # The range that FastestDet's backbone was trained on: BGR / 255.
     data_preprocessor=dict(mean=[0.0, 0.0, 0.0], std=[255.0, 255.0, 255.0], bgr_to_rgb=False),
-    backbone=dict(arch='0.5x', last_dilation=2, init_cfg=dict(type='Pretrained', checkpoint='')),
-    rpn_head=dict(anchor_generator=dict(scales=[1, 2, 4, 8, 16])),
-    roi_head=dict(
-        bbox_head=dict(num_classes=num_classes, fc_out_channels=1024),
+    backbone=dict(arch='0.5x', init_cfg=dict(type='Pretrained', checkpoint='')),
+    neck=dict(out_channels=96),
+    rpn_head=dict(feat_channels=96),
+    roi_head=dict(bbox_head=dict(num_classes=num_classes, fc_out_channels=512)),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=300, max_per_img=300), rcnn=dict(sampler=dict(num=128))
     ),
-    train_cfg=dict(rcnn=dict(sampler=dict(num=256))),
+    test_cfg=dict(rpn=dict(nms_pre=300, max_per_img=300)),
 )
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -41,11 +43,18 @@ dataset = dict(
     data_prefix=dict(img='train2017/'),
     filter_cfg=dict(_delete_=True, filter_empty_gt=True),
 )
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline, **dataset))
+train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline, **dataset))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=f'{data_root}/{ann_file}')
 test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs,
+        eta_min_ratio=0.01, convert_to_iter_based=True,
+    ),
+]  # fmt: skip
 default_hooks = dict(checkpoint=dict(interval=10))

@@ -24,7 +24,7 @@ PALETTE = [
 ]  # RGB, for drawing boxes
 SPLITS = ('train', 'val')
 MANIFEST = 'manifest.json'
-VERSION = 1  # rises with every change to the images or annotations
+VERSION = 2  # rises with every change to the images or annotations
 EMPTY_EVERY = 40  # the last of every so many images of a split has no object
 _JPEG_QUALITY = 92
 _REPORT_EVERY = 100

@@ -12,9 +12,9 @@ OBJECTS = (1, 8)  # placed at most; the first always finds room
 BOX_SIDES = (16, 160)  # px, both sides of every box
 MAX_TURN = 20.0  # degrees either way
 MAX_STRETCH = 1.3  # width against height, either way
-MIN_VISIBLE = 0.7  # share of an object's pixels that later objects leave uncovered
-MIN_CONTRAST = 70.0  # Euclidean colour distance between a fill and the mean of what it covers
-DISTRACTORS = (1, 5)
+MIN_VISIBLE = 0.75  # share of an object's pixels that later objects leave uncovered
+MIN_CONTRAST = 140.0  # Euclidean colour distance between a fill and the mean of what it covers
+DISTRACTORS = (0, 2)
 _PLACE_TRIES = 20
 _SUPERSAMPLE = 8
 
@@ -83,7 +83,7 @@ def random_coverage(outline: Outline, rng: Generator) -> np.ndarray:
     turn = _turn(np.deg2rad(rng.uniform(-MAX_TURN, MAX_TURN)))
     outline = [contour * (stretch, 1.0) @ turn for contour in outline]
     extent = np.ptp(np.concatenate(outline), 0)
-    longer = rng.uniform(*np.sqrt(BOX_SIDES)) ** 2
+    longer = rng.uniform(*BOX_SIDES)
     width, height = np.clip(np.rint(extent / extent.max() * longer), *BOX_SIDES).astype(int)
     return coverage(outline, int(width), int(height))
 
@@ -120,7 +120,7 @@ _PATTERNS: tuple[Callable[[Generator, int, int], np.ndarray], ...] = (
 def texture(rng: Generator, height: int, width: int, colour: np.ndarray) -> np.ndarray:
     """A random pattern around a colour: (height, width, 3) float32 in 0..255."""
     pattern = _PATTERNS[rng.integers(len(_PATTERNS))](rng, height, width)
-    swing = rng.uniform(-35, 35, 3)
+    swing = rng.uniform(-18, 18, 3)
     grain = rng.normal(0, rng.uniform(2, 8), (height, width, 1))
     return np.clip(colour + pattern[..., None] * swing + grain, 0, 255).astype(np.float32)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from mmcv.cnn import build_norm_layer
 from mmdet.models.dense_heads import RPNHead
 from mmdet.models.detectors import TwoStageDetector
 from mmdet.models.roi_heads import StandardRoIHead
@@ -30,6 +31,8 @@ class LargeSeparableConv2d(BaseModule):
         mid_channels: Channels between the two convs of a path; 64 in setting S, 256 in L.
         out_channels: alpha * p * p channels of the thin map, 10 * 7 * 7 = 490 in the paper.
         kernel_size: k, odd.
+        norm_cfg: Normalisation between the sum and its ReLU; None as in the paper. Training from
+            scratch is much faster with it.
         init_cfg: As in every MMDetection module.
     """
 
@@ -39,12 +42,14 @@ class LargeSeparableConv2d(BaseModule):
         mid_channels: int = 64,
         out_channels: int = 10 * PS_BINS**2,
         kernel_size: int = 15,
+        norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         column, row = (kernel_size, 1), (1, kernel_size)
         self.column_row = self._path(in_channels, mid_channels, out_channels, column, row)
         self.row_column = self._path(in_channels, mid_channels, out_channels, row, column)
+        self.norm = build_norm_layer(norm_cfg, out_channels)[1] if norm_cfg else nn.Identity()
 
     @staticmethod
     def _path(c_in: int, c_mid: int, c_out: int, first: tuple, second: tuple) -> nn.Sequential:
@@ -54,7 +59,7 @@ class LargeSeparableConv2d(BaseModule):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.column_row(x) + self.row_column(x))
+        return torch.relu(self.norm(self.column_row(x) + self.row_column(x)))
 
 
 @MODELS.register_module()
