@@ -168,7 +168,8 @@ def init_distributed(cfg: Config, launcher: str, local_rank: int = 0) -> None:
         raise ValueError(f'--launcher {launcher} needs GPUs; on CPUs only pytorch is supported')
     cfg.env_cfg.dist_cfg = ConfigDict(backend='gloo')
     cfg.setdefault(
-        'model_wrapper_cfg', ConfigDict(type='MMDistributedDataParallel', broadcast_buffers=False)
+        'model_wrapper_cfg',
+        ConfigDict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None),
     )
     torch.distributed.init_process_group(backend='gloo')
 
