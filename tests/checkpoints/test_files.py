@@ -140,10 +140,11 @@ def test_unknown_address_is_an_error(checkpoint, message):
         files.resolve(checkpoint)
 
 
-def test_download_goes_to_the_cache_of_torch_hub_once(tmp_path, monkeypatch):
+def test_download_is_checked_and_goes_to_the_cache_of_torch_hub_once(tmp_path, monkeypatch):
     urls = []
 
-    def download(url, path, progress):
+    def download(url, path, hash_prefix, progress):
+        assert f'-{hash_prefix}.' in url
         urls.append(url)
         Path(path).write_bytes(b'weights')
 

@@ -201,6 +201,8 @@ def test_objects_stand_out_from_what_surrounds_them():
     distances = []
     for pixels, objects in scenes():
         placed = objects[-1]
+        if placed.mask.all():
+            continue  # an upright square leaves nothing of its box
         height, width = placed.mask.shape
         crop = pixels[placed.y : placed.y + height, placed.x : placed.x + width]
         distances.append(
