@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from mmcv.cnn import build_activation_layer, build_conv_layer, build_norm_layer
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 from torchvision.ops import SqueezeExcitation
 
-from shufflenet_det.archs import LEVEL_STRIDES, LEVELS, ShuffleNetV2Arch, get_arch
+from shufflenet_det.archs import ShuffleNetV2Arch, get_arch
 from shufflenet_det.checkpoints import PretrainedMixin
+
+from .base import LayerFactory, LevelBackbone, check_choice
 
 
 def interleave(first: Tensor, second: Tensor) -> Tensor:
@@ -28,34 +28,6 @@ def interleave(first: Tensor, second: Tensor) -> Tensor:
         (N, 2C, H, W), channels first[0], second[0], first[1], second[1], ...
     """
     return torch.stack((first, second), dim=2).flatten(1, 2)
-
-
-class LayerFactory:
-    """Builds the conv-BN-activation rows of a net from the usual MMDetection configs."""
-
-    def __init__(self, conv_cfg: dict | None, norm_cfg: dict, act_cfg: dict) -> None:
-        self.conv_cfg, self.norm_cfg, self.act_cfg = conv_cfg, norm_cfg, act_cfg
-
-    def conv_norm(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        dilation: int = 1,
-        groups: int = 1,
-    ) -> list[nn.Module]:
-        conv = build_conv_layer(
-            self.conv_cfg, in_channels, out_channels, kernel_size, stride=stride,
-            padding=dilation * (kernel_size // 2), dilation=dilation, groups=groups, bias=False,
-        )  # fmt: skip
-        return [conv, build_norm_layer(self.norm_cfg, out_channels)[1]]
-
-    def depthwise(self, channels: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
-        return self.conv_norm(channels, channels, 3, stride, dilation, groups=channels)
-
-    def act(self) -> nn.Module:
-        return build_activation_layer(self.act_cfg)
 
 
 class ShuffleUnit(BaseModule):
@@ -136,7 +108,7 @@ class _IdentityPre(BaseModule):
 
 
 @MODELS.register_module()
-class ShuffleNetV2(PretrainedMixin, _IdentityPre):
+class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
     """ShuffleNet V2 with feature-pyramid outputs.
 
     Source: arXiv 1807.11164, table 5 and appendix table 2. Parameter names equal torchvision's
@@ -186,82 +158,43 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre):
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg or _DEFAULT_INIT)
         switches = dict(se=se, residual=residual, large_receptive_field=large_receptive_field)
-        self.arch = replace(get_arch(arch), **{k: v for k, v in switches.items() if v is not None})
-        self.out_indices = _checked_out_indices(out_indices)
-        last_level = self.out_indices[-1]
-        _check_choice('output_stride', output_stride, (16, 32))
-        _check_choice('frozen_stages', frozen_stages, range(-1, last_level + 2))
-        self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        self.with_cp = with_cp
-        self._layers = LayerFactory(
-            conv_cfg, norm_cfg or dict(type='BN'), act_cfg or dict(type='ReLU', inplace=True)
+        super().__init__(
+            replace(get_arch(arch), **{k: v for k, v in switches.items() if v is not None}),
+            out_indices=out_indices,
+            output_stride=output_stride,
+            last_dilation=last_dilation,
+            frozen_stages=frozen_stages,
+            conv_cfg=conv_cfg,
+            norm_cfg=norm_cfg,
+            act_cfg=act_cfg,
+            norm_eval=norm_eval,
+            with_cp=with_cp,
+            init_cfg=init_cfg,
         )
 
-        self.conv1 = self._make_stem()
-        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
-        for index in range(len(self.arch.stages)):
-            level = self.arch.first_level + index
-            if level <= last_level:
-                atrous = output_stride == 16 and LEVELS[level] == 'stage4'
-                stride = 1 if level == 0 or atrous else 2
-                stage = self._make_stage(index, stride, last_dilation if atrous else 1)
-                self.add_module(LEVELS[level], stage)
-        channels = self.arch.level_channels
-        if last_level == 4:
-            conv5 = self._layers.conv_norm(channels[3], channels[4], 1)
-            self.conv5 = nn.Sequential(*conv5, self._layers.act())
-
-        self.out_channels = tuple(channels[i] for i in self.out_indices)
-        self.out_strides = tuple(min(LEVEL_STRIDES[i], output_stride) for i in self.out_indices)
-        self._freeze_stages()
-
-    def _make_stem(self) -> nn.Sequential:
+    def make_stem(self) -> None:
         modules, in_channels = [], 3
         for out_channels, stride in self.arch.stem:
             modules += self._layers.conv_norm(in_channels, out_channels, 3, stride)
             modules.append(self._layers.act())
             in_channels = out_channels
-        return nn.Sequential(*modules)
+        self.conv1 = nn.Sequential(*modules)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
 
-    def _make_stage(self, index: int, stride: int, dilation: int) -> nn.Sequential:
-        channels, num_units = self.arch.stages[index]
-        in_channels = self.arch.stages[index - 1][0] if index else self.arch.stem[-1][0]
+    def make_level(self, level: int, stride: int, dilation: int) -> nn.Sequential | None:
+        channels = self.arch.level_channels
+        if level == 4:
+            return nn.Sequential(*self._layers.conv_norm(*channels[3:], 1), self._layers.act())
+        index = level - self.arch.first_level
+        if index < 0:
+            return None
+        in_channels = channels[level - 1] if index else self.arch.stem[-1][0]
+        out_channels, num_units = self.arch.stages[index]
         common = dict(arch=self.arch, layers=self._layers, dilation=dilation, with_cp=self.with_cp)
-        first = ShuffleUnit(in_channels, channels, stride=stride, two_branch=True, **common)
-        rest = [ShuffleUnit(channels, channels, **common) for _ in range(num_units - 1)]
+        first = ShuffleUnit(in_channels, out_channels, stride=stride, two_branch=True, **common)
+        rest = [ShuffleUnit(out_channels, out_channels, **common) for _ in range(num_units - 1)]
         return nn.Sequential(first, *rest)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        x = self.maxpool(self.conv1(x))
-        outs = []
-        for level in range(self.out_indices[-1] + 1):
-            stage = getattr(self, LEVELS[level], None)
-            if stage is not None:
-                x = stage(x)
-            if level in self.out_indices:
-                outs.append(x)
-        return tuple(outs)
-
-    def _freeze_stages(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        for name in ('conv1', *LEVELS[: self.frozen_stages]):
-            module = getattr(self, name, None)
-            if module is not None:
-                module.eval()
-                module.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> ShuffleNetV2:
-        super().train(mode)
-        self._freeze_stages()
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
 
 
 @MODELS.register_module()
@@ -279,26 +212,5 @@ class SEShuffleNetV2(ShuffleNetV2):
     """
 
     def __init__(self, depth: int = 164, **kwargs) -> None:
-        _check_choice('depth', depth, (164,))
+        check_choice('depth', depth, (164,))
         super().__init__(arch=str(depth), **kwargs)
-
-
-_DEFAULT_INIT = [
-    dict(type='Kaiming', layer='Conv2d', mode='fan_in'),
-    dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
-]
-
-
-def _check_choice(name: str, value: int, allowed: Sequence[int]) -> None:
-    if value not in allowed:
-        raise ValueError(f'{name}={value!r} is not allowed; choose one of {list(allowed)}')
-
-
-def _checked_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
-    indices = tuple(out_indices)
-    if not indices or list(indices) != sorted(set(indices)) or not set(indices) <= set(range(5)):
-        raise ValueError(
-            f'out_indices={indices} is not allowed; give increasing levels out of '
-            '0, 1, 2, 3 (strides 4, 8, 16, 32) and 4 (the last 1x1 conv)'
-        )
-    return indices

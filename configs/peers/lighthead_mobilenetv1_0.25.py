@@ -1,0 +1,3 @@
+_base_ = './lighthead_mobilenetv1_1.0.py'
+
+model = dict(backbone=dict(widen_factor=0.25))

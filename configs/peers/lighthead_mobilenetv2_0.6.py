@@ -1,0 +1,3 @@
+_base_ = './lighthead_mobilenetv2_1.0.py'
+
+model = dict(backbone=dict(widen_factor=0.6, divisor=4, keep_last=True))

@@ -1,0 +1,3 @@
+_base_ = './lighthead_snv1_1.0x.py'
+
+model = dict(backbone=dict(arch='1.5x'))
