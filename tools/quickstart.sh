@@ -10,7 +10,7 @@ out=${QUICKSTART_DIR:-work_dirs/quickstart}
 
 echo '== 1/4 demo data'
 python tools/make_demo_data.py --root data/demo
-echo '== 2/4 train (about 10 minutes on 2 CPU cores)'
+echo '== 2/4 train'
 python tools/train.py "$config" --work-dir "$out" "$@"
 checkpoint=$(cat "$out/last_checkpoint")
 echo '== 3/4 evaluate'
