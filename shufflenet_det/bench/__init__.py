@@ -1,0 +1,1 @@
+"""Measuring: complexity, speed, and the paper's experiments; import what you need from it."""

@@ -1,0 +1,93 @@
+"""What the measuring tools share on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from mmengine.logging import MMLogger
+
+from . import plots
+from .environment import environment, write_result
+from .tables import markdown, setting
+from .views import tables_of
+
+BAD_INPUT = 2
+"""Exit code after bad input."""
+
+RESULTS = Path('data/results')
+"""Where results are kept, from the root of the project."""
+
+
+def add_machine_arguments(parser: argparse.ArgumentParser, turns: int) -> None:
+    """Device, threads, precision, batch, length of the measurement, and output."""
+    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (default: cpu)')
+    parser.add_argument('--threads', type=int, help='CPU threads (default: as torch chooses)')
+    parser.add_argument('--dtype', default='float32', choices=['float32', 'float16', 'bfloat16'])
+    parser.add_argument('--batch', type=int, default=1, help='images per call')
+    parser.add_argument('--turns', type=int, default=turns, help='measurements of each row')
+    parser.add_argument('--seconds', type=float, help='stop measuring after so long')
+    parser.add_argument('--plot', type=Path, help='draw charts, .png or .svg')
+    parser.add_argument('--out', type=Path, help=f'result file, e.g. {RESULTS}/NAME.json')
+
+
+def prepare_machine(args: argparse.Namespace) -> None:
+    """Set threads, check the device, silence the libraries.
+
+    Raises:
+        ValueError: If the device is not there, or a number is not allowed.
+    """
+    for name in ('threads', 'batch', 'turns'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise ValueError(f'--{name} {value} is not allowed; give at least 1')
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.plot:
+        plots.check_suffix(args.plot)
+    _check_device(args.device)
+    torch.manual_seed(0)
+    os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # of torch's profiler
+    warnings.filterwarnings('ignore')
+    MMLogger.get_current_instance().setLevel(logging.ERROR)
+
+
+def _check_device(name: str) -> None:
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        cause = str(error).strip().splitlines()[0]
+        seen = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
+        raise ValueError(
+            f'--device {name} is not there ({cause}); this machine has {", ".join(["cpu", *seen])}'
+        ) from error
+
+
+def finish(args: argparse.Namespace, kind: str, size: tuple[int, int] | None, **content) -> None:
+    """Print the tables of a result as Markdown; keep it and draw it where a file was named."""
+    env = environment(args.device, args.dtype, args.batch, size)
+    result = write_result(args.out, kind, env, **content)
+    print(f'\n{setting(result["environment"])}')
+    for table in tables_of(result):
+        print(f'\n{table.caption}\n\n{markdown(table)}')
+    if args.out:
+        print(f'\nkept in {args.out}; tools/report.py shows it')
+    if args.plot:
+        for path in plots.save(plots.figures_of(result), args.plot):
+            print(f'chart in {path}')
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Call a tool's main; bad input becomes one line and exit code 2."""
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        line = ' '.join(str(error).split())
+        print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
+        raise SystemExit(BAD_INPUT) from error

@@ -1,0 +1,245 @@
+"""Speed of whole detectors of MMDetection, and of their parts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
+from mmengine.runner import load_checkpoint
+from torch import Tensor, nn
+
+from shufflenet_det.deploy.fuse import fold_conv_modules
+from shufflenet_det.deploy.switch import switch_to_deploy
+from shufflenet_det.engine import load_config
+
+from .forms import fold_batch_norms
+from .timing import Timing, peak_memory, summarise, synchronize, time_ms, warm_up, within
+
+PARTS = {
+    'backbone': ('backbone', 'forward'),
+    'neck': ('neck', 'forward'),
+    'RPN': ('rpn_head', 'forward'),
+    'proposals': ('rpn_head', 'predict_by_feat'),
+    'thin map': ('roi_head', 'thin_maps'),
+    'RoI pooling': ('roi_head.bbox_roi_extractor', 'forward'),
+    'RoI head': ('roi_head.bbox_head', 'forward'),
+    'RoI post-processing': ('roi_head.bbox_head', 'predict_by_feat'),
+    'dense head': ('bbox_head', 'forward'),
+    'post-processing': ('bbox_head', 'predict_by_feat'),
+}
+"""Part -> (module, method) that does it. No part calls another, so that times add up."""
+
+POST_PROCESSING = ('RoI post-processing', 'post-processing')
+
+BACKGROUND = 0.99
+"""Probability of background that a detector with fresh weights starts with."""
+
+REST = 'rest'
+"""Time of a detector that is in no part: Python, data samples, reshaping between parts."""
+
+
+def _folded(model: nn.Module, x: Tensor) -> nn.Module:
+    fold_conv_modules(model)
+    model.backbone = fold_batch_norms(model.backbone, x)
+    return model
+
+
+def _channels_last(model: nn.Module, x: Tensor) -> nn.Module:
+    return model.to(memory_format=torch.channels_last)
+
+
+DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module]] = {
+    'eager': lambda model, x: model,
+    'channels-last': _channels_last,
+    'folded': _folded,
+    'folded-channels-last': lambda model, x: _channels_last(_folded(model, x), x),
+    'deploy': lambda model, x: switch_to_deploy(model),
+}
+"""Form -> function(detector, input) that changes the detector in place and returns it."""
+
+
+@dataclass(frozen=True)
+class DetectorRow:
+    """One detector in one form.
+
+    Args:
+        config: Name of the config file.
+        form: A key of :data:`DETECTOR_FORMS`.
+        total: The whole of ``predict``, from the normalised image to the boxes.
+        without_post: ``total`` without the last decoding and suppression.
+        parts: A key of :data:`PARTS`, or :data:`REST`, and its time; the parts add up to the
+            total in every turn.
+        detections: Boxes that came out, which post-processing depends on.
+    """
+
+    config: str
+    form: str
+    total: Timing
+    without_post: Timing
+    parts: tuple[Timing, ...]
+    detections: int
+
+
+def build_detector(config: str | Path, checkpoint: str | None = None) -> nn.Module:
+    """A detector in eval mode, with fresh weights unless a checkpoint is given.
+
+    The fresh weights of a config are always the same, so that its forms do the same work.
+    With fresh weights, a softmax over classes and background starts at :data:`BACKGROUND`, as
+    heads with focal loss do by themselves: else every class of every RoI would pass a low score
+    threshold, and suppression would take most of the time.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If the config does not build.
+    """
+    register_all_modules()
+    try:
+        cfg = load_config(config)
+        for part in (cfg.model, cfg.model.get('backbone', {})):
+            part['init_cfg'] = None
+        model = MODELS.build(cfg.model)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a config is a program, and can fail in any way
+        cause = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f'{config} does not build a detector: {cause}') from error
+    if not hasattr(model, 'backbone') or not hasattr(model, 'predict'):
+        raise ValueError(f'{config} builds a {type(model).__name__}, which is no detector')
+    if checkpoint is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model.init_weights()
+        _expect_background(model)
+    else:
+        load_checkpoint(model, checkpoint, map_location='cpu')
+    return model.eval().requires_grad_(False)
+
+
+def _expect_background(model: nn.Module) -> None:
+    classifier = _submodule(model, 'roi_head.bbox_head.fc_cls')
+    if isinstance(classifier, nn.Linear):
+        classes = classifier.out_features - 1
+        odds = classes * BACKGROUND / (1 - BACKGROUND)
+        nn.init.constant_(classifier.bias[-1:], math.log(odds))
+
+
+class DetectorRun:
+    """A detector in one form, ready to be measured on an input.
+
+    Args:
+        config: Config file.
+        form: A key of :data:`DETECTOR_FORMS`.
+        x: Normalised images (N, 3, H, W); the detector moves to their device and dtype.
+        checkpoint: Weights, as in :func:`build_detector`.
+
+    Raises:
+        ValueError: If the form is unknown, or the detector cannot take it or the input.
+    """
+
+    def __init__(
+        self, config: str | Path, form: str, x: Tensor, checkpoint: str | None = None
+    ) -> None:
+        if form not in DETECTOR_FORMS:
+            raise ValueError(f'form {form!r} is not for detectors; allowed: {list(DETECTOR_FORMS)}')
+        self.config, self.form, self.x, self.device = Path(config).stem, form, x, str(x.device)
+        self.model = build_detector(config, checkpoint).to(x)
+        try:
+            self.model = DETECTOR_FORMS[form](self.model, x)
+            self.detections = self()
+        except (RuntimeError, ValueError) as error:
+            cause = str(error).strip().splitlines()[0]
+            raise ValueError(f'{config} in form {form}, input {tuple(x.shape)}: {cause}') from error
+        self.totals: list[float] = []
+        self.spent: dict[str, list[float]] = defaultdict(list)
+
+    @torch.inference_mode()
+    def __call__(self) -> int:
+        """Number of boxes found."""
+        size = tuple(self.x.shape[-2:])
+        meta = dict(img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size)
+        samples = [DetDataSample(metainfo=dict(meta, scale_factor=(1.0, 1.0))) for _ in self.x]
+        return sum(len(found.pred_instances) for found in self.model.predict(self.x, samples))
+
+    def turn(self) -> None:
+        """Measure one call."""
+        with _clocks(self.model, self.device) as spent:
+            total = time_ms(self, self.device)
+        self.totals.append(total)
+        for part, ms in spent.items():
+            self.spent[part].append(ms)
+        self.spent[REST].append(total - sum(spent.values()))
+
+    def row(self) -> DetectorRow:
+        """What the turns so far add up to."""
+        post = [self.spent[part] for part in POST_PROCESSING if part in self.spent]
+        without = [total - sum(ms) for total, *ms in zip(self.totals, *post, strict=True)]
+        images = len(self.x)
+        return DetectorRow(
+            self.config, self.form,
+            summarise('detector', self.totals, 1, images, peak_memory(self, self.device)),
+            summarise('without post-processing', without, 1, images),
+            tuple(summarise(part, ms, 1, images) for part, ms in self.spent.items() if any(ms)),
+            self.detections,
+        )  # fmt: skip
+
+
+def run_detectors(
+    runs: Sequence[DetectorRun], turns: int = 10, seconds: float | None = None
+) -> list[DetectorRow]:
+    """Measure detectors in turns A B A B.
+
+    Args:
+        runs: The detectors.
+        turns, seconds: As in :func:`~shufflenet_det.bench.timing.measure`.
+    """
+    for run in runs:
+        warm_up(run, run.device)
+    for _ in within(turns, seconds):
+        for run in runs:
+            run.turn()
+    return [run.row() for run in runs]
+
+
+@contextmanager
+def _clocks(model: nn.Module, device: str) -> Iterator[dict[str, float]]:
+    """Part -> ms spent in it while the context lasts, of the parts that the model has."""
+    spent: dict[str, float] = {}
+    timed = []
+    for part, (path, method) in PARTS.items():
+        owner = _submodule(model, path)
+        if owner is not None and hasattr(owner, method):
+            spent[part] = 0.0
+            setattr(owner, method, _timed(getattr(owner, method), part, spent, device))
+            timed.append((owner, method))
+    try:
+        yield spent
+    finally:
+        for owner, method in timed:
+            delattr(owner, method)
+
+
+def _submodule(model: nn.Module, path: str) -> nn.Module | None:
+    for name in path.split('.'):
+        model = getattr(model, name, None)
+    return model
+
+
+def _timed(method: Callable, part: str, spent: dict[str, float], device: str) -> Callable:
+    def call(*args, **kwargs):
+        synchronize(device)
+        start = time.perf_counter()
+        result = method(*args, **kwargs)
+        synchronize(device)
+        spent[part] += 1000 * (time.perf_counter() - start)
+        return result
+
+    return call

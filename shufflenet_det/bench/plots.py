@@ -1,0 +1,169 @@
+"""Charts of results, by matplotlib, for files and for a page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use('Agg')
+
+from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from .decomposition import CLASSES  # noqa: E402
+from .guidelines import GUIDELINES  # noqa: E402
+
+INK = '#010203'
+"""Stands for the colour of text and axes, which a page chooses."""
+
+PALETTE = ('#3b7dd8', '#e0822b', '#3a9d5d', '#c2475a', '#8a63c7', '#8c7355', '#d46fb3', '#7f8790')
+MARKERS = 'osD^vPX*'
+STYLE = {
+    'text.color': INK, 'axes.edgecolor': INK, 'axes.labelcolor': INK, 'xtick.color': INK,
+    'ytick.color': INK, 'svg.fonttype': 'none', 'font.size': 9, 'legend.frameon': False,
+    'legend.labelcolor': INK, 'axes.grid': True, 'grid.alpha': 0.25, 'axes.axisbelow': True,
+    'axes.spines.top': False, 'axes.spines.right': False,
+}  # fmt: skip
+
+Figures = dict[str, Figure]
+
+
+def family(arch: str) -> str:
+    """``snv2`` of ``snv2_1.0x``."""
+    return arch.partition('_')[0]
+
+
+def latency_figures(result: Mapping) -> Figures:
+    """Latency against macs (figure 1 c, d of arXiv 1807.11164) and memory access cost."""
+    form = result['rows'][0]['form']
+    rows = [row for row in result['rows'] if row['form'] == form]
+    figures = {}
+    for key, label in (('macs', 'M macs'), ('memory_access_cost', 'M memory access cost')):
+        figure = Figure((6.4, 4.2), layout='constrained')
+        axes = figure.subplots()
+        for i, name in enumerate(dict.fromkeys(family(row['arch']) for row in rows)):
+            of_family = sorted((row for row in rows if family(row['arch']) == name),
+                               key=lambda row: row[key])  # fmt: skip
+            axes.plot(
+                [row[key] / 1e6 for row in of_family],
+                [row['timing']['median_ms'] for row in of_family],
+                marker=MARKERS[i % len(MARKERS)], color=PALETTE[i % len(PALETTE)], label=name,
+                linestyle='-' if i < len(PALETTE) else '--', markersize=5,
+            )  # fmt: skip
+        axes.set(xlabel=label, ylabel=f'median latency, ms ({form})', xscale='log', yscale='log')
+        axes.legend(ncols=2)
+        figures[f'latency against {label}'] = figure
+    return figures
+
+
+def decomposition_figures(result: Mapping) -> Figures:
+    """Shares of the classes of operators as stacked bars (figure 2)."""
+    rows = result['rows']
+    figure = Figure((6.4, 0.8 + 0.28 * len(rows)), layout='constrained')
+    axes = figure.subplots()
+    names, left = [row['name'] for row in rows], [0.0] * len(rows)
+    for kind, color in zip(CLASSES, PALETTE, strict=False):
+        shares = [100 * row['class_ms'][kind] / row['total_ms'] for row in rows]
+        axes.barh(names, shares, left=left, color=color, label=kind)
+        left = [a + b for a, b in zip(left, shares, strict=True)]
+    axes.set(xlim=(0, 100), xlabel='percent of the time')
+    axes.invert_yaxis()
+    axes.grid(axis='y', visible=False)
+    figure.legend(loc='outside upper center', ncols=len(CLASSES))
+    return {'runtime decomposition': figure}
+
+
+def guideline_figures(result: Mapping) -> Figures:
+    """Speed relative to the first row of each table."""
+    figures = {}
+    for table in result['tables']:
+        rows, columns = GUIDELINES[table['key']].rows, table['columns']
+        figure = Figure((6.4, 2.6), layout='constrained')
+        axes = figure.subplots()
+        width = 0.8 / len(rows)
+        for i, row in enumerate(rows):
+            at = [place + (i - (len(rows) - 1) / 2) * width for place in range(len(columns))]
+            speeds = [column['speed'][row.name] for column in columns]
+            axes.bar(at, speeds, width * 0.92, color=PALETTE[i], label=row.name)
+        axes.set_xticks(range(len(columns)), [f'c={column["c"]}' for column in columns])
+        axes.set_ylabel('relative speed')
+        axes.grid(axis='x', visible=False)
+        figure.legend(loc='outside upper center', ncols=3)
+        figures[f'{table["key"]} on this machine'] = figure
+    return figures
+
+
+def detector_figures(result: Mapping) -> Figures:
+    """Time of the parts of each detector as stacked bars."""
+    rows = result['rows']
+    figure = Figure((6.4, 1.2 + 0.32 * len(rows)), layout='constrained')
+    axes = figure.subplots()
+    labels, left = [f'{row["config"]}, {row["form"]}' for row in rows], [0.0] * len(rows)
+    parts = list(dict.fromkeys(part['name'] for row in rows for part in row['parts']))
+    for i, part in enumerate(parts):
+        ms = [sum(p['median_ms'] for p in row['parts'] if p['name'] == part) for row in rows]
+        axes.barh(labels, ms, left=left, label=part, color=PALETTE[i % len(PALETTE)],
+                  hatch='//' if i >= len(PALETTE) else None)  # fmt: skip
+        left = [a + b for a, b in zip(left, ms, strict=True)]
+    axes.set_xlabel('median ms')
+    axes.invert_yaxis()
+    axes.grid(axis='y', visible=False)
+    figure.legend(loc='outside upper center', ncols=4)
+    return {'parts of the detectors': figure}
+
+
+FIGURES: dict[str, Callable[[Mapping], Figures]] = {
+    'latency': latency_figures,
+    'detector latency': detector_figures,
+    'decomposition': decomposition_figures,
+    'guidelines': guideline_figures,
+}
+"""Kind of result -> its charts by their captions; a kind without charts has no row."""
+
+
+def figures_of(result: Mapping) -> Figures:
+    """Charts of a result."""
+    with matplotlib.rc_context(STYLE):
+        return FIGURES.get(result['kind'], lambda _: {})(result)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise ValueError where a chart cannot be written to this path."""
+    if path.suffix not in ('.png', '.svg'):
+        raise ValueError(f'{path}: suffix {path.suffix!r} is not allowed; .png or .svg')
+
+
+def save(figures: Figures, path: Path) -> list[Path]:
+    """Write charts to PATH, PATH-2, ...; the suffix chooses the format.
+
+    Raises:
+        ValueError: If the suffix is neither .png nor .svg.
+    """
+    check_suffix(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, figure in enumerate(figures.values(), 1):
+        paths.append(path if number == 1 else path.with_stem(f'{path.stem}-{number}'))
+        figure.savefig(paths[-1], dpi=150)
+    return paths
+
+
+def inline_svg(figure: Figure, salt: str) -> str:
+    """A chart as SVG inside a page, whose text colour it takes.
+
+    Args:
+        figure: The chart.
+        salt: Different for each chart of a page, for its ids.
+    """
+    buffer = io.StringIO()
+    with matplotlib.rc_context({**STYLE, 'svg.hashsalt': salt}):
+        figure.patch.set_alpha(0)
+        for axes in figure.axes:
+            axes.patch.set_alpha(0)
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={'Date': None})
+    svg = buffer.getvalue()
+    return re.sub(INK, 'currentColor', svg[svg.index('<svg') :])

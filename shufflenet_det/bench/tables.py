@@ -1,0 +1,65 @@
+"""Tables out of result files; nothing here measures, so nothing here needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report.
+
+    Args:
+        name: Short name, unique within its result.
+        caption: What it shows, in one sentence.
+        header: Column names, with units.
+        rows: Cells; floats are shown with three significant digits, None as a dash.
+    """
+
+    name: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def show(cell: Cell) -> str:
+    """A cell as a reader wants to see it."""
+    if cell is None:
+        return '–'
+    if isinstance(cell, float):
+        return f'{cell:,.0f}' if abs(cell) >= 100 else f'{cell:.3g}'
+    return f'{cell:,}' if isinstance(cell, int) else cell
+
+
+def markdown(table: Table) -> str:
+    """A GitHub table; columns of numbers are right-aligned."""
+    numeric = [_is_numeric([row[i] for row in table.rows]) for i in range(len(table.header))]
+    lines = [
+        table.header,
+        ['---:' if is_number else '---' for is_number in numeric],
+        *([show(cell).replace('|', r'\|') for cell in row] for row in table.rows),
+    ]
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+
+
+def _is_numeric(cells: Sequence[Cell]) -> bool:
+    return not any(isinstance(cell, str) for cell in cells)
+
+
+def setting(environment: dict) -> str:
+    """One line that says under which conditions a result was measured."""
+    versions = environment['versions']
+    parts = [
+        environment['device'],
+        f'{environment["threads"]} threads',
+        environment['dtype'],
+        environment['batch'] and f'batch {environment["batch"]}',
+        environment['size'] and '{}x{}'.format(*environment['size']),
+        f'torch {versions["torch"]}',
+        f'commit {environment["commit"]}',
+        environment['date'][:10],
+    ]
+    return ', '.join(part for part in parts if part)

@@ -1,0 +1,217 @@
+"""How each kind of result is shown as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from shufflenet_det.peers import COMPLEXITIES
+
+from .decomposition import CLASSES, CONV, DEPTHWISE
+from .guidelines import GUIDELINES
+from .latency import SUBJECTS
+from .paper import FIGURE2, paper_speed
+from .tables import Cell, Table
+
+MILLION, MIB = 1e6, 2**20
+
+
+def tables_of(result: Mapping) -> list[Table]:
+    """All tables of a result, by its kind.
+
+    Raises:
+        ValueError: If nothing is known about the kind.
+    """
+    if result['kind'] not in VIEWS:
+        raise ValueError(f'result kind {result["kind"]!r} is not known; allowed: {list(VIEWS)}')
+    return list(VIEWS[result['kind']](result))
+
+
+def faster(row: Mapping, than: Mapping) -> float:
+    """Quotient of two rows' speeds, the median over neighbouring turns."""
+    return float(np.median(np.divide(than['timing']['turns_ms'], row['timing']['turns_ms'])))
+
+
+def _times(timing: Mapping) -> tuple[Cell, ...]:
+    speed = 1000 * timing['images'] / timing['median_ms']
+    return (timing['median_ms'], timing['p10_ms'], timing['p90_ms'], timing['n'], speed)
+
+
+_TIME_HEADER = ('median ms', 'p10', 'p90', 'n', 'images/s')
+
+
+def _mib(timing: Mapping) -> float | None:
+    peak = timing['peak_memory_bytes']
+    return None if peak is None else peak / MIB
+
+
+def latency_tables(result: Mapping) -> Iterator[Table]:
+    """Speed of backbones, and beside the paper's."""
+    rows = result['rows']
+    form = 'torchvision' if any(row['form'] == 'torchvision' for row in rows) else rows[0]['form']
+    base = {row['arch']: row for row in rows if row['form'] == form}
+    yield Table(
+        'speed', 'Speed of backbones; memory is what a call needs beyond weights and input.',
+        ('backbone', 'form', 'input', 'M macs', 'M memory access cost', *_TIME_HEADER,
+         f'speed / {form}', 'peak MiB'),
+        tuple(
+            (row['arch'], row['form'], '{}x{}'.format(*row['size']), row['macs'] / MILLION,
+             row['memory_access_cost'] / MILLION, *_times(row['timing']),
+             faster(row, base[row['arch']]) if row['arch'] in base else None,
+             _mib(row['timing']))
+            for row in rows
+        ),
+    )  # fmt: skip
+    compared = tuple(_beside_paper(result))
+    if compared:
+        yield Table(
+            'paper', 'Speed relative to ShuffleNet V2 of the same complexity, ours and the '
+            "paper's (arXiv 1807.11164, table 8 and appendix table 1).",
+            ('complexity', 'backbone', 'form', 'ours', 'paper GPU', 'paper ARM'), compared,
+        )  # fmt: skip
+
+
+def _beside_paper(result: Mapping) -> Iterator[tuple[Cell, ...]]:
+    """One row per network that the paper measured in this setting, in the first form."""
+    form = result['rows'][0]['form']
+    found = {row['arch']: row for row in result['rows'] if row['form'] == form}
+    for complexity, v2 in zip(COMPLEXITIES, ('0.5x', '1.0x', '1.5x', '2.0x'), strict=True):
+        base = f'snv2_{v2}'
+        if base not in found:
+            continue
+        for arch, row in found.items():
+            if SUBJECTS[arch].complexity != complexity:
+                continue
+            paper, reference = (
+                paper_speed(SUBJECTS[name], tuple(found[name]['size']), result['classifies'])
+                for name in (arch, base)
+            )
+            if paper and reference:
+                relative = (mine / v2s for mine, v2s in zip(paper, reference, strict=True))
+                yield (complexity, arch, form, faster(row, found[base]), *relative)
+
+
+def detector_tables(result: Mapping) -> Iterator[Table]:
+    """Speed of whole detectors, and of their parts."""
+    rows = result['rows']
+    first = dict(timing=rows[0]['total'])
+    yield Table(
+        'speed', 'Whole detectors, from the normalised image to the boxes.',
+        ('config', 'form', *_TIME_HEADER, 'ms without post-processing', 'boxes',
+         'speed / first row', 'peak MiB'),
+        tuple(
+            (row['config'], row['form'], *_times(row['total']), row['without_post']['median_ms'],
+             row['detections'], faster(dict(timing=row['total']), first), _mib(row['total']))
+            for row in rows
+        ),
+    )  # fmt: skip
+    names = list(dict.fromkeys(part['name'] for row in rows for part in row['parts']))
+    parts = [{part['name']: part['median_ms'] for part in row['parts']} for row in rows]
+    yield Table(
+        'parts', 'Parts of the detectors, median ms.', ('config', 'form', *names),
+        tuple(
+            (row['config'], row['form'], *(of_row.get(name) for name in names))
+            for row, of_row in zip(rows, parts, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def decomposition_tables(result: Mapping) -> Iterator[Table]:
+    """Figure 2, ours and the paper's."""
+    rows = result['rows']
+    yield Table(
+        'shares', 'Where the time goes, in percent of the time under the profiler.',
+        ('backbone', *CLASSES, 'ms'),
+        tuple((row['name'], *_shares(row), row['total_ms']) for row in rows),
+    )  # fmt: skip
+    yield Table(
+        'ops', 'The ten operators that take most of the time, summed over all rows, in ms.',
+        ('operator', *(row['name'] for row in rows)), tuple(_top_ops(rows)),
+    )  # fmt: skip
+    classes = tuple(name for name in CLASSES if name != DEPTHWISE)
+    yield Table(
+        'paper', "The paper's shares in percent (figure 2); its conv includes depthwise.",
+        ('network', *classes),
+        tuple((name, *(shares[c] for c in classes)) for name, shares in FIGURE2.items()),
+    )  # fmt: skip
+
+
+def _shares(row: Mapping) -> list[float]:
+    return [100 * row['class_ms'][name] / row['total_ms'] for name in CLASSES]
+
+
+def _top_ops(rows: Sequence[Mapping], count: int = 10) -> Iterator[tuple[Cell, ...]]:
+    total: dict[str, float] = {}
+    for row in rows:
+        for op, ms in row['op_ms'].items():
+            total[op] = total.get(op, 0.0) + ms
+    for op in sorted(total, key=total.get, reverse=True)[:count]:
+        yield (op, *(row['op_ms'].get(op) for row in rows))
+
+
+def guideline_tables(result: Mapping) -> Iterator[Table]:
+    """Tables 1 to 4 and the units, each with its verdict and with the time of its operators."""
+    yield Table(
+        'verdicts', 'Does the guideline hold on this machine? Differences below 3 %, or below '
+        'those of two measurements of the same row, decide nothing.',
+        ('guideline', 'channels', 'verdict', 'same row twice, %'),
+        tuple(
+            (f'{table["key"]}: {GUIDELINES[table["key"]].title}', str(column['c']),
+             column['verdict'], 100 * column['noise'])
+            for table in result['tables'] for column in table['columns']
+        ),
+    )  # fmt: skip
+    for table in result['tables']:
+        yield _relative_speeds(table)
+        yield _reason(table)
+
+
+def _relative_speeds(table: Mapping) -> Table:
+    guideline, columns = GUIDELINES[table['key']], table['columns']
+    places = range(len(columns))
+    header = [f'ours, c={column["c"]}' for column in columns]
+    printed = [name for name in ('gpu', 'arm') if getattr(guideline.rows[0], name)]
+    header += [f'paper {n.upper()}, c={guideline.widths[n][i]}' for n in printed for i in places]
+    rows = []
+    for row in guideline.rows:
+        cells = [column['speed'][row.name] for column in columns]
+        for name in printed:
+            speeds, first = getattr(row, name), getattr(guideline.rows[0], name)
+            cells += [speeds[i] / first[i] for i in places]
+        rows.append((row.name, *cells))
+    return Table(
+        table['key'], f'{guideline.title} ({guideline.source}): speed relative to the first row.',
+        ('row', *header), tuple(rows),
+    )  # fmt: skip
+
+
+def _reason(table: Mapping) -> Table:
+    """Rates and shares at the largest width: what makes a row slow or fast."""
+    column = table['columns'][-1]
+    timings = {timing['name']: timing for timing in column['timings']}
+    rows = []
+    for profile in table['profile']:
+        name, (op, ms) = profile['name'], next(iter(profile['op_ms'].items()))
+        timing = timings[name]
+        conv_ms = sum(profile['class_ms'][kind] for kind in (CONV, DEPTHWISE)) / timing['images']
+        mega = column['macs'][name] / MILLION
+        rows.append((
+            name, mega / 1000, timing['median_ms'], mega * timing['images'] / timing['median_ms'],
+            mega / conv_ms, *_shares(profile), f'{op} {100 * ms / profile["total_ms"]:.0f} %',
+        ))  # fmt: skip
+    return Table(
+        f'{table["key"]}-profile', f'{table["key"]} at c={column["c"]}: rate and share of the '
+        'classes of operators, in percent.',
+        ('row', 'G macs', 'median ms', 'G macs/s', 'G macs/s in convs', *CLASSES, 'most time in'),
+        tuple(rows),
+    )  # fmt: skip
+
+
+VIEWS: dict[str, Callable[[Mapping], Iterator[Table]]] = {
+    'latency': latency_tables,
+    'detector latency': detector_tables,
+    'decomposition': decomposition_tables,
+    'guidelines': guideline_tables,
+}
+"""Kind of result -> its tables; a new kind is a new row."""

@@ -1,0 +1,40 @@
+"""Where the time of backbones goes (figure 2): python tools/decomposition.py --arch table8"""
+
+import argparse
+
+import shufflenet_det  # noqa: F401  (registers the backbones and backs mmcv's ops)
+from shufflenet_det.bench import command_line
+from shufflenet_det.bench.decomposition import decompose
+from shufflenet_det.bench.forms import FORMS, prepare
+from shufflenet_det.bench.latency import Setting, build, pick
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Runtime decomposition by torch's profiler")
+    parser.add_argument('--arch', nargs='+', default=['table8'], help='as in tools/latency.py')
+    parser.add_argument('--form', default='eager', help=f'one of {list(FORMS)}')
+    parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'))
+    command_line.add_machine_arguments(parser, turns=5)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    command_line.prepare_machine(args)
+    setting = Setting(tuple(args.size), args.batch, args.device, args.dtype)
+    rows = []
+    for name in pick(args.arch):
+        print(f'{name} ...', flush=True)
+        x = setting.input_for(name)
+        run = prepare(name, args.form, build(name).to(x), x)
+        rows.append(decompose(name, run, args.device, args.turns))
+    unknown = sorted({op for row in rows for op in row.unknown})
+    command_line.finish(
+        args, 'decomposition', setting.size, form=args.form, rows=rows, unknown=unknown
+    )
+    if unknown:
+        print(f'operators that stand in no class, counted as other: {unknown}')
+
+
+if __name__ == '__main__':
+    command_line.run_tool(main)
