@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
+
+from .robust.data import check_training_data, datasets
 
 HOW_TO_GET_COCO = (
     'Get train2017.zip, val2017.zip and annotations_trainval2017.zip from the COCO download page '
@@ -26,8 +28,14 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
 
     Raises:
         FileNotFoundError: If the config does not exist.
+        SyntaxError: If it is no Python; with path and line.
     """
-    cfg = Config.fromfile(str(path))
+    try:
+        cfg = Config.fromfile(str(path))
+    except SyntaxError as error:
+        raise SyntaxError(
+            f'{path}, line {error.lineno}: {error.msg}; correct the config'
+        ) from error
     old_root = cfg.get('data_root')
     if options:
         cfg.merge_from_dict(dict(options))
@@ -46,18 +54,8 @@ def _move_root(node, old: str, new: str) -> None:
             _move_root(value, old, new)
 
 
-def datasets(loader: Mapping) -> Iterator[Mapping]:
-    """The innermost datasets of a dataloader config, through wrappers and concatenations."""
-    pending = [loader.get('dataset', {})]
-    while pending:
-        dataset = pending.pop()
-        pending += [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets', [])
-        if 'ann_file' in dataset:
-            yield dataset
-
-
 def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
-    """Stop early where annotations or images are not there.
+    """Stop early where annotations or images are not there, or training data have faults.
 
     Args:
         cfg: The config.
@@ -65,6 +63,7 @@ def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
 
     Raises:
         FileNotFoundError: Naming the path, and how to get the data.
+        DataError: As ``check_training_data``.
     """
     for split in splits:
         for dataset in datasets(cfg.get(f'{split}_dataloader') or {}):
@@ -77,6 +76,8 @@ def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
                         f'{split} data: {path} does not exist (looked for in '
                         f'{path.absolute()}). {HOW_TO_GET_COCO}'
                     )
+    if 'train' in splits:
+        check_training_data(cfg)
 
 
 def prepare_training(

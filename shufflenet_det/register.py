@@ -5,7 +5,7 @@ from . import mmcv_finder, serialization
 mmcv_finder.install()
 serialization.allow_mmengine_types()
 
-from . import backbones, detectors  # noqa: E402
+from . import backbones, detectors, robust  # noqa: E402
 from .data import demo_dataset  # noqa: E402
 
-__all__ = ['backbones', 'demo_dataset', 'detectors']
+__all__ = ['backbones', 'demo_dataset', 'detectors', 'robust']

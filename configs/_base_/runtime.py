@@ -7,6 +7,8 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'),
+    # Damaged data, checkpoints and numbers; a default hook, so that custom_hooks do not replace it.
+    protection=dict(type='ProtectionHook', unreadable_images='fail'),
 )
 env_cfg = dict(
     cudnn_benchmark=False,

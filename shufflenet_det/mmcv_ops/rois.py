@@ -14,6 +14,29 @@ from torch.nn import functional as F
 from .precision import upcast
 
 MAX_POOL = 0
+# RoI coordinates are held within this many map sizes of the origin.
+REACH = 16
+
+
+def guard_rois(rois: Tensor, maps: torch.Size, spatial_scale: float) -> Tensor:
+    """RoIs (K, 5) on maps (N, C, H, W) that no kernel can crash on or take forever.
+
+    NaN becomes 0, the rest is held within `REACH` map sizes; others are returned bit for bit.
+
+    Raises:
+        ValueError: On a batch index outside 0 to N - 1; not looked at in traced graphs.
+    """
+    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()
+    if not traced and not (rois.is_cuda and torch.cuda.is_current_stream_capturing()):
+        index = rois[:, 0]
+        bad = ~((index >= 0) & (index < maps[0]))
+        if bad.any():
+            raise ValueError(
+                f'rois[:, 0] is the index of the image in the batch: expected 0 to {maps[0] - 1}, '
+                f'got {index[bad].unique().tolist()}'
+            )
+    limit = REACH * max(maps[2:]) / spatial_scale
+    return torch.cat((rois[:, :1], rois[:, 1:].nan_to_num(0).clamp(-limit, limit)), dim=1)
 
 
 def roi_align_forward(
@@ -35,7 +58,8 @@ def roi_align_forward(
     (small numbers, exact in half precision); they are only for `roi_align_backward`.
     """
     size = (aligned_height, aligned_width)
-    input, rois = upcast(input), rois.to(upcast(input).dtype)
+    input = upcast(input)
+    rois = guard_rois(rois.to(input.dtype), input.shape, spatial_scale)
     if pool_mode != MAX_POOL:
         output.copy_(
             torchvision.ops.roi_align(input, rois, size, spatial_scale, sampling_ratio, aligned)
@@ -65,7 +89,7 @@ def roi_align_backward(
 ) -> None:
     size = (aligned_height, aligned_width)
     grad = upcast(grad_output)
-    rois = rois.to(grad.dtype)
+    rois = guard_rois(rois.to(grad.dtype), grad_input.shape, spatial_scale)
 
     def add(grad: Tensor, rois: Tensor, sampling_ratio: int) -> None:
         grad_input.add_(
@@ -108,6 +132,7 @@ def roi_pool_forward(
     torchvision rounds the scaled corners first and therefore cannot be used.
     """
     height, width = input.shape[2:]
+    rois = guard_rois(rois, input.shape, spatial_scale)
     y_start, y_end = _pool_bins(rois[:, 2], rois[:, 4], pooled_height, spatial_scale, height)
     x_start, x_end = _pool_bins(rois[:, 1], rois[:, 3], pooled_width, spatial_scale, width)
     malformed = ((y_end <= y_start).all(1) | (x_end <= x_start).all(1)).tolist()

@@ -1,0 +1,22 @@
+"""Protections of training, evaluation and files; `ProtectionHook` switches them all on."""
+
+from .checkpoint import SafeCheckpointHook, newest_intact
+from .data import DataError, check_training_data
+from .images import CheckedLoadImage, read_image
+from .metric import SafeCocoMetric, check_predictions
+from .protection import ProtectionHook
+from .resume import ResumableBatchSampler, ResumableTrainLoop
+
+__all__ = [
+    'CheckedLoadImage',
+    'DataError',
+    'ProtectionHook',
+    'ResumableBatchSampler',
+    'ResumableTrainLoop',
+    'SafeCheckpointHook',
+    'SafeCocoMetric',
+    'check_predictions',
+    'check_training_data',
+    'newest_intact',
+    'read_image',
+]

@@ -1,0 +1,63 @@
+"""A fault and how it is checked that it is handled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where a case works and how much.
+
+    Args:
+        folder: Empty folder of the case.
+        data: Generated data set that all cases share and none changes.
+        short: Reduced form, for continuous integration.
+    """
+
+    folder: Path
+    data: Path
+    short: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault of a row; ``run`` returns the message that it gave, or raises."""
+
+    row: int
+    name: str
+    run: Callable[[Lab], str]
+
+
+CASES: list[Case] = []
+
+
+def case(row: int, name: str) -> Callable:
+    """Add the decorated function to :data:`CASES`."""
+
+    def add(run: Callable[[Lab], str]) -> Callable[[Lab], str]:
+        CASES.append(Case(row, name, run))
+        return run
+
+    return add
+
+
+def refused(call: Callable[[], object], *words: object, kind: type = Exception) -> str:
+    """The message of the error that ``call`` must raise, with every one of ``words`` in it."""
+    try:
+        result = call()
+    except kind as error:
+        message = str(error)
+        absent = [str(word) for word in words if str(word) not in message]
+        if absent:
+            raise AssertionError(f'the message lacks {absent}: {message}') from error
+        return f'{type(error).__name__}: {message}'
+    raise AssertionError(f'no error, but {result!r:.100}')
+
+
+def confirm(true: object, message: str) -> None:
+    """Fail the case where something is not as it must be."""
+    if not true:
+        raise AssertionError(message)

@@ -1,0 +1,144 @@
+"""Guards of a training iteration: numbers that are not finite, and SIGTERM."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from mmengine.dist import all_reduce, get_rank, is_distributed
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+def image_paths(data_batch: object) -> list[str]:
+    """Paths of the images of an MMDetection batch, as far as it names them."""
+    samples = data_batch.get('data_samples', ()) if isinstance(data_batch, Mapping) else ()
+    return [getattr(sample, 'img_path', '?') for sample in samples]
+
+
+class FiniteGuard:
+    """Stops a training at the first loss or gradient that is NaN or infinite.
+
+    The loss is tested before the backward pass, gradients before the optimizer's step; under AMP
+    the scaler skips steps with infinite gradients, which are no fault there.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.batch: object = None
+        self._losses: dict[str, Tensor] = {}
+        model = runner.model
+        self.model: nn.Module = model.module if is_model_wrapper(model) else model
+        self._parse_losses = self.model.parse_losses
+        self.model.parse_losses = self._checked_losses
+        wrapper = runner.optim_wrapper
+        wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        self._hooks = [w.optimizer.register_step_pre_hook(self._check_gradients) for w in wrappers]
+
+    def remove(self) -> None:
+        """Leave model and optimizers as they were."""
+        del self.model.parse_losses
+        for hook in self._hooks:
+            hook.remove()
+
+    def _checked_losses(self, losses: dict) -> tuple[Tensor, dict[str, Tensor]]:
+        total, self._losses = self._parse_losses(losses)
+        numbers = torch.stack([value.detach().float() for value in self._losses.values()])
+        if not numbers.isfinite().all():
+            bad = [k for k, v in self._losses.items() if not v.isfinite()]
+            self._stop('loss', bad)
+        return total, self._losses
+
+    def _check_gradients(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        params = [p for group in optimizer.param_groups for p in group['params']]
+        gradients = [p.grad for p in params if p.grad is not None]
+        if not gradients or torch.stack(torch._foreach_norm(gradients)).isfinite().all():
+            return
+        bad = [
+            name
+            for name, p in self.model.named_parameters()
+            if p.grad is not None and not p.grad.isfinite().all()
+        ]
+        self._stop('gradient', bad)
+
+    def _stop(self, what: str, names: list[str]) -> None:
+        runner, rank = self.runner, get_rank()
+        losses = {key: float(value.detach()) for key, value in self._losses.items()}
+        images = image_paths(self.batch)
+        path = Path(runner.work_dir, f'non_finite_iter_{runner.iter}_rank_{rank}.json')
+        report = dict(
+            iteration=runner.iter, epoch=runner.epoch, rank=rank, non_finite=what, names=names,
+            losses={key: repr(value) for key, value in losses.items()}, images=images,
+        )  # fmt: skip
+        path.write_text(json.dumps(report, indent=1))
+        raise FloatingPointError(
+            f'{what} is not finite at iteration {runner.iter}: {", ".join(names[:5])} '
+            f'({len(names)} in all); losses {losses}. Neither a step was made nor a checkpoint '
+            f'saved. The images of the batch are in {path}; check them with '
+            'tools/check_dataset.py, then lower the learning rate or clip gradients'
+        )
+
+
+class StopRequest:
+    """Notes SIGTERM, by which schedulers announce that a machine is taken away."""
+
+    EXIT_CODE = 128 + signal.SIGTERM
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._owner = os.getpid()
+        self._previous = signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, number: int, frame: object) -> None:
+        if os.getpid() != self._owner:  # a forked data worker
+            os._exit(self.EXIT_CODE)
+        self._asked = True
+
+    def pending(self) -> bool:
+        """Whether any rank was asked to stop; every rank must call it equally often."""
+        if not is_distributed():
+            return self._asked
+        backend = torch.distributed.get_backend()
+        flag = torch.tensor(int(self._asked), device='cuda' if backend == 'nccl' else 'cpu')
+        all_reduce(flag, 'max')
+        return bool(flag)
+
+    def remove(self) -> None:
+        """Handle SIGTERM as before."""
+        signal.signal(signal.SIGTERM, self._previous)
+
+
+def check_match(
+    model: Mapping[str, Tensor], checkpoint: Mapping[str, Tensor], heads: Iterable[str] = ('head',)
+) -> str:
+    """Compare the tensors of a model and a checkpoint; returns a line with loaded and total.
+
+    Other shapes are allowed where part of a name is in ``heads``: a head for other classes.
+
+    Raises:
+        ValueError: If no name matches, or a shape differs outside of a head.
+    """
+    own = {key.removeprefix('module.'): value for key, value in checkpoint.items()}
+    common = own.keys() & model.keys()
+    if not common:
+        raise ValueError(
+            f'none of the {len(own)} tensors of the checkpoint belongs to the model: it has '
+            f'{sorted(own)[:3]}, the model {sorted(model)[:3]}; give the checkpoint of this config'
+        )
+    other = sorted(key for key in common if own[key].shape != model[key].shape)
+    wrong = [key for key in other if not any(head in key for head in heads)]
+    if wrong:
+        shapes = [f'{k} {tuple(own[k].shape)} for {tuple(model[k].shape)}' for k in wrong[:3]]
+        raise ValueError(
+            f'{len(wrong)} tensors of the checkpoint have another shape than the model: '
+            f'{"; ".join(shapes)}; give the checkpoint of this config'
+        )
+    text = f'loaded {len(common) - len(other)} of {len(model)} tensors of the model'
+    return text + (f'; other shape in the heads, not loaded: {", ".join(other)}' if other else '')

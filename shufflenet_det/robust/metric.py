@@ -1,0 +1,80 @@
+"""COCO evaluation that refuses predictions which would be scored wrongly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmdet.evaluation import CocoMetric
+from mmengine.logging import print_log
+from mmengine.registry import METRICS
+
+
+def check_predictions(
+    image_id: object, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, num_classes: int
+) -> None:
+    """Refuse predictions of an image that no metric defines.
+
+    pycocotools scores a NaN box as a hit, since ``iou < threshold`` is false for NaN.
+
+    Args:
+        boxes: (K, 4) x1, y1, x2, y2 in pixels.
+        scores: (K,).
+        labels: (K,), an index of a class.
+
+    Raises:
+        ValueError: Naming the image, the prediction and its value.
+    """
+    faults = {
+        'box is not finite': ~np.isfinite(boxes).all(1),
+        'box has a negative size': (boxes[:, 2:] < boxes[:, :2]).any(1),
+        'score is not in 0 to 1': ~((scores >= 0) & (scores <= 1)),
+        f'label is not in 0 to {num_classes - 1}': ~((labels >= 0) & (labels < num_classes)),
+    }
+    for fault, bad in faults.items():
+        if bad.any():
+            first = int(bad.argmax())
+            raise ValueError(
+                f'image {image_id}: {int(bad.sum())} of {len(bad)} predictions rejected, {fault}; '
+                f'the first is prediction {first}: box {boxes[first].tolist()}, score '
+                f'{float(scores[first])}, label {int(labels[first])}. The model has diverged, or '
+                'its classes are not those of the data'
+            )
+
+
+@METRICS.register_module()
+class SafeCocoMetric(CocoMetric):
+    """`CocoMetric` that rejects undefined predictions and scores none at all as AP 0.
+
+    Takes the arguments of `CocoMetric`.
+    """
+
+    def process(self, data_batch: dict, data_samples: Sequence[Mapping]) -> None:
+        super().process(data_batch, data_samples)
+        known = self._coco_api and self._coco_api.imgs
+        for _, result in self.results[-len(data_samples) :] if data_samples else ():
+            if known and result['img_id'] not in known:
+                raise ValueError(
+                    f'image {result["img_id"]} was predicted, but is not among the {len(known)} '
+                    'images of the evaluator; val_evaluator.ann_file must be the ann_file of '
+                    'val_dataloader.dataset'
+                )
+            check_predictions(
+                result['img_id'], result['bboxes'], result['scores'], result['labels'],
+                len(self.dataset_meta['classes']),
+            )  # fmt: skip
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        if results and not any(len(prediction['labels']) for _, prediction in results):
+            print_log('no image has a prediction: AP is 0', logger='current', level=logging.WARNING)
+            # An empty box of score 0 overlaps nothing; without any, pycocotools gives up.
+            truth, first = results[0]
+            empty = dict(
+                first,
+                bboxes=np.zeros((1, 4), np.float32),
+                scores=np.zeros(1, np.float32),
+                labels=np.zeros(1, np.int64),
+            )
+            results = [(truth, empty), *results[1:]]
+        return super().compute_metrics(results)

@@ -1,0 +1,107 @@
+import copy
+import importlib.util
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from shufflenet_det.data import check
+
+TOOL = Path(__file__).parents[2] / 'tools/check_dataset.py'
+GOOD = dict(
+    images=[dict(id=1, file_name='a.jpg', width=40, height=30)],
+    categories=[dict(id=3, name='disk')],
+    annotations=[dict(id=7, image_id=1, category_id=3, bbox=[1, 2, 10, 12], area=120, iscrowd=0)],
+)
+
+# kind of fault -> list, field and value that make it
+SPOILED = {
+    'missing field': ('annotations', 'category_id', None),
+    'bad size': ('images', 'width', 0),
+    'bad bbox': ('annotations', 'bbox', [1, 2, 3]),
+    'bad area': ('annotations', 'area', 'large'),
+    'box not finite': ('annotations', 'bbox', [1, 2, math.nan, 4]),
+    'unknown category': ('annotations', 'category_id', 4),
+    'unknown image': ('annotations', 'image_id', 2),
+    'empty box': ('annotations', 'bbox', [1, 2, 0, 4]),
+    'sub-pixel box': ('annotations', 'bbox', [1, 2, 0.5, 4]),
+    'box outside': ('annotations', 'bbox', [40, 2, 5, 4]),
+}
+
+
+def test_good_file_has_no_fault():
+    assert check.check_annotations(GOOD) == []
+
+
+@pytest.mark.parametrize('kind', SPOILED)
+def test_spoiled_field_is_found_with_its_ids(kind):
+    section, field, value = SPOILED[kind]
+    content = copy.deepcopy(GOOD)
+    content[section][0][field] = value
+    (fault,) = check.check_annotations(content)
+    assert fault.kind == kind
+    assert fault.annotation_id == (7 if section == 'annotations' else None)
+    assert f'image {content[section][0].get("image_id", 1)}' in str(fault)
+
+
+@pytest.mark.parametrize('section', check.SECTIONS)
+def test_second_entry_of_an_id_is_found_and_cleaned_away(section):
+    content = copy.deepcopy(GOOD)
+    content[section].append(copy.deepcopy(content[section][0]))
+    (fault,) = check.check_annotations(content)
+    assert (fault.kind, fault.index) == ('duplicate id', 1)
+    assert check.clean(content, [fault]) == GOOD
+
+
+def test_two_categories_of_one_name_are_found():
+    content = copy.deepcopy(GOOD)
+    content['categories'].append(dict(id=4, name='disk'))
+    assert [f.kind for f in check.check_annotations(content)] == ['duplicate name']
+
+
+def test_cleaning_removes_annotations_of_removed_images():
+    content = copy.deepcopy(GOOD)
+    content['images'][0]['height'] = -1
+    cleaned = check.clean(content, check.check_annotations(content))
+    assert cleaned['images'] == cleaned['annotations'] == []
+
+
+@pytest.mark.parametrize('text', ['', '{"images": [', '[]', '{"images": {}}'])
+def test_what_is_no_annotation_file_is_an_error_with_its_path(tmp_path, text):
+    path = tmp_path / 'ann.json'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=str(path)):
+        check.read_annotations(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pixels = np.full((30, 40, 3), 9, np.uint8)
+    (tmp_path / 'a.jpg').write_bytes(cv2.imencode('.jpg', pixels)[1].tobytes())
+    (tmp_path / 'ann.json').write_text(json.dumps(GOOD))
+    return tmp_path
+
+
+def run_tool(*args):
+    spec = importlib.util.spec_from_file_location('check_dataset', TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    tool.main([str(arg) for arg in args])
+
+
+def test_tool_accepts_a_good_set(folder, capsys):
+    run_tool(folder / 'ann.json', folder)
+    assert '1 images, 1 categories, 1 annotations, no fault' in capsys.readouterr().out
+
+
+def test_tool_lists_offenders_fails_and_writes_a_clean_file(folder, capsys):
+    content = copy.deepcopy(GOOD)
+    content['images'].append(dict(id=2, file_name='none.jpg', width=4, height=3))
+    (folder / 'ann.json').write_text(json.dumps(content))
+    with pytest.raises(SystemExit, match='1 faults'):
+        run_tool(folder / 'ann.json', folder, '--clean', folder / 'clean.json')
+    assert f'unreadable image: image 2, {folder / "none.jpg"}' in capsys.readouterr().out
+    assert json.loads((folder / 'clean.json').read_text()) == GOOD

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Tries every fault of the list and says how it was handled: bash tools/fault_drill.sh [--short]
+# The short form takes minutes; the long one is recorded in data/results/fault_drill.json.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tools/setup_env.sh
+
+export CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1
+if [[ " $* " == *" --short "* ]]; then
+    exec python -m shufflenet_det.robust.drill "$@"
+fi
+mkdir -p data/results
+exec python -m shufflenet_det.robust.drill --out data/results/fault_drill.json "$@"
