@@ -18,6 +18,7 @@ from mmengine.structures import InstanceData
 from numpy import ndarray
 
 from .engine import load_config
+from .robust.images import pad_thin
 
 IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
@@ -49,8 +50,9 @@ class MMDetPredictor:
         self.classes = tuple(self.model.dataset_meta['classes'])
 
     def __call__(self, image: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-        found = inference_detector(self.model, image).pred_instances.cpu()
-        return found.bboxes.numpy(), found.scores.numpy(), found.labels.numpy()
+        found = inference_detector(self.model, pad_thin(image)).pred_instances.cpu()
+        boxes = found.bboxes.numpy().clip(0, image.shape[1::-1] * 2)
+        return boxes, found.scores.numpy(), found.labels.numpy()
 
 
 def find_images(path: str | Path) -> list[Path]:
