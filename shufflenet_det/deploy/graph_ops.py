@@ -1,0 +1,74 @@
+"""Operators of the detector's graph that torch runs itself and ONNX has under another form."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from onnxscript import opset18 as op
+from torch import Tensor
+from torchvision.ops import nms
+
+
+@torch.library.custom_op('shufflenet_det::pad_to_multiple', mutates_args=())
+def pad_to_multiple(x: Tensor, divisor: int, value: float) -> Tensor:
+    """x (N, C, H, W) padded at the right and the bottom to multiples of `divisor`."""
+    return F.pad(x, (0, -x.shape[3] % divisor, 0, -x.shape[2] % divisor), value=value)
+
+
+@pad_to_multiple.register_fake
+def _(x: Tensor, divisor: int, value: float) -> Tensor:
+    # Sizes of their own instead of formulas of the input's halve the time of an export.
+    new_size = torch.library.get_ctx().new_dynamic_size
+    height, width = new_size(min=2), new_size(min=2)
+    return x.new_empty(x.shape[0], x.shape[1], height * divisor, width * divisor)
+
+
+def _pad_to_multiple_in_onnx(x, divisor: int, value: float):
+    size = op.Shape(x, start=2, end=4)
+    divisor = op.Constant(value_ints=[divisor])
+    rest = op.Mod(op.Sub(divisor, op.Mod(size, divisor)), divisor)
+    pads = op.Concat(op.Constant(value_ints=[0] * 6), rest, axis=0)
+    return op.Pad(x, pads, op.Constant(value_float=value))
+
+
+@torch.library.custom_op('shufflenet_det::nms_mask', mutates_args=())
+def nms_mask(
+    boxes: Tensor, scores: Tensor, max_num: int, iou_threshold: float, score_threshold: float
+) -> Tensor:
+    """Mask (N, n) of the first `max_num` boxes of each image that greedy NMS keeps.
+
+    Shapes: boxes (N, n, 4) as x1, y1, x2, y2; scores (N, n). Boxes with a score of at most
+    `score_threshold` are no candidates.
+    """
+    mask = torch.zeros_like(scores, dtype=torch.bool)
+    for kept, box, score in zip(mask, boxes, scores, strict=True):
+        candidates = (score > score_threshold).nonzero().squeeze(1)
+        order = nms(box[candidates], score[candidates], iou_threshold)[:max_num]
+        kept[candidates[order]] = True
+    return mask
+
+
+@nms_mask.register_fake
+def _(boxes: Tensor, scores: Tensor, *_) -> Tensor:
+    return torch.empty_like(scores, dtype=torch.bool)
+
+
+def _nms_mask_in_onnx(boxes, scores, max_num: int, iou_threshold: float, score_threshold: float):
+    selected = op.NonMaxSuppression(
+        boxes,
+        op.Unsqueeze(scores, op.Constant(value_ints=[1])),
+        op.Constant(value_ints=[max_num]),
+        op.Constant(value_floats=[iou_threshold]),
+        op.Constant(value_floats=[score_threshold]),
+    )  # rows of image, class, box
+    place = op.Gather(selected, op.Constant(value_ints=[0, 2]), axis=1)
+    ones = op.Expand(op.Constant(value_floats=[1.0]), op.Shape(selected, start=0, end=1))
+    kept = op.ScatterND(op.Sub(scores, scores), place, ones)
+    return op.Greater(kept, op.Constant(value_float=0.0))
+
+
+ONNX_TRANSLATIONS = {
+    torch.ops.shufflenet_det.pad_to_multiple.default: _pad_to_multiple_in_onnx,
+    torch.ops.shufflenet_det.nms_mask.default: _nms_mask_in_onnx,
+}
+"""What `torch.onnx.export` needs as its custom_translation_table."""

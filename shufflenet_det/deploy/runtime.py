@@ -1,0 +1,186 @@
+"""The exported detector on images, with numpy, onnxruntime and OpenCV only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy import ndarray
+
+METADATA_KEY = 'shufflenet_det'
+"""Metadata property of the .onnx file that holds a `ModelInfo` as JSON."""
+
+INTERPOLATIONS = {
+    'nearest': cv2.INTER_NEAREST,
+    'bilinear': cv2.INTER_LINEAR,
+    'bicubic': cv2.INTER_CUBIC,
+    'area': cv2.INTER_AREA,
+    'lanczos': cv2.INTER_LANCZOS4,
+}
+REMEDY = 'write it with tools/export_onnx.py CONFIG CHECKPOINT OUT.onnx'
+
+
+@dataclass(frozen=True)
+class Resize:
+    """How an image is resized before it enters the graph.
+
+    Args:
+        scale: Size that is not exceeded with keep_ratio (longer side, shorter side, in any order),
+            else the new width and height, in px.
+        keep_ratio: Keep the aspect ratio.
+        interpolation: A key of INTERPOLATIONS.
+    """
+
+    scale: tuple[int, int]
+    keep_ratio: bool
+    interpolation: str = 'bilinear'
+
+    def __call__(self, image: ndarray) -> ndarray:
+        height, width = image.shape[:2]
+        size = self.scale
+        if self.keep_ratio:
+            long_side, short_side = max(size), min(size)
+            factor = min(long_side / max(height, width), short_side / min(height, width))
+            size = max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1)
+        return cv2.resize(image, tuple(size), interpolation=INTERPOLATIONS[self.interpolation])
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What travels in the file beside the graph.
+
+    Args:
+        output: What the graph gives, a key of `graph.OUTPUTS`.
+        classes: Names by label.
+        resize: Resizing that the graph expects, None for images as they are.
+        normalisation: mean, std, bgr_to_rgb and pad_size_divisor, which the graph applies itself.
+        precision: fp32, fp16 or int8.
+    """
+
+    output: str
+    classes: tuple[str, ...]
+    resize: Resize | None
+    normalisation: dict
+    precision: str = 'fp32'
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelInfo:
+        content = json.loads(text)
+        resize = content['resize'] and Resize(**content['resize'])
+        return cls(**content | dict(classes=tuple(content['classes']), resize=resize))
+
+
+class Detector:
+    """An exported detector; called with a BGR image (H, W, 3) uint8, it finds objects.
+
+    Args:
+        model: File written by tools/export_onnx.py.
+        num_threads: Threads of ONNX Runtime; 0 takes one for each core.
+        providers: Execution providers of ONNX Runtime in order of preference.
+
+    Attributes:
+        classes: Names by label.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is corrupt, from another exporter, or has no post-processing.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        num_threads: int = 0,
+        providers: Sequence[str] = ('CPUExecutionProvider',),
+    ) -> None:
+        self.session = _open(Path(model), num_threads, list(providers))
+        self.info = _read_info(self.session, model)
+        if self.info.output != 'detections':
+            raise ValueError(
+                f'{model}: its graph gives {self.info.output}, not detections; {REMEDY}, without '
+                '--backbone-only and --without-postprocess'
+            )
+        self.classes = self.info.classes
+
+    def __call__(self, image: ndarray | str | Path) -> tuple[ndarray, ndarray, ndarray]:
+        """Boxes (K, 4) x1, y1, x2, y2 in pixels of the image, scores (K,) and labels (K,).
+
+        Args:
+            image: BGR image (H, W, 3) uint8, or an image file.
+
+        Raises:
+            FileNotFoundError: If the image file does not exist.
+            ValueError: If it is no image.
+        """
+        image = _checked(read_image(image) if isinstance(image, str | Path) else image)
+        resized = image if self.info.resize is None else self.info.resize(image)
+        batch = np.ascontiguousarray(resized.transpose(2, 0, 1)[None])
+        boxes, scores, labels = (out[0] for out in self.session.run(None, {'images': batch}))
+        found = labels >= 0
+        height = resized.shape[0] / image.shape[0]
+        width = resized.shape[1] / image.shape[1]
+        factor = np.array([1 / width, 1 / height] * 2, dtype=boxes.dtype)
+        return boxes[found] * factor, scores[found], labels[found]
+
+
+def read_image(path: str | Path) -> ndarray:
+    """BGR image (H, W, 3) uint8 turned upright by its EXIF tag.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file; give an image')
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if image is None:
+        raise ValueError(f'{path}: not a readable image; give a JPEG, PNG or another that OpenCV '
+                         'reads')  # fmt: skip
+    return image
+
+
+def _checked(image: ndarray) -> ndarray:
+    given = (
+        f'{image.dtype} of shape {image.shape}'
+        if isinstance(image, ndarray)
+        else type(image).__name__
+    )
+    right = isinstance(image, ndarray) and image.dtype == np.uint8
+    if not (right and image.ndim == 3 and image.shape[2] == 3 and image.size):
+        raise ValueError(
+            'the image must be a BGR array (H, W, 3) of uint8, as cv2.imread gives, or the path '
+            f'of an image file; got {given}'
+        )
+    return image
+
+
+def _open(path: Path, num_threads: int, providers: list[str]) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file; {REMEDY}')
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers)
+    except Exception as error:  # onnxruntime's own exceptions share no other base
+        cause = str(error).split('\n')[0]
+        raise ValueError(
+            f'{path}: ONNX Runtime cannot load it ({cause}); the file is corrupt or no ONNX '
+            f'model: {REMEDY}'
+        ) from error
+
+
+def _read_info(session: onnxruntime.InferenceSession, path: str | Path) -> ModelInfo:
+    properties = session.get_modelmeta().custom_metadata_map
+    if METADATA_KEY not in properties:
+        raise ValueError(
+            f'{path}: an ONNX model without our metadata ({METADATA_KEY}), so classes and resizing '
+            f'are not known; {REMEDY}'
+        )
+    return ModelInfo.from_json(properties[METADATA_KEY])
