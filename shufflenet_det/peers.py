@@ -13,6 +13,9 @@ from .archs import ARCHS
 COMPLEXITIES = ('40M', '140M', '300M', '500M')
 """The paper's names of its four levels of complexity, in macs."""
 
+SCALES = ('0.5x', '1.0x', '1.5x', '2.0x')
+"""Archs of the families that are scaled like ShuffleNet V2, at these levels."""
+
 
 @dataclass(frozen=True)
 class StageArch:
@@ -145,8 +148,8 @@ class Network:
 
 
 def _shufflenet_v2() -> dict[str, Network]:
-    table8 = dict(zip(ARCHS, ('0.5x', '1x', '1.5x', '2x'), strict=False))
-    level = dict(zip(ARCHS, COMPLEXITIES, strict=False))
+    table8 = {arch: arch.replace('.0x', 'x') for arch in SCALES}
+    level = dict(zip(SCALES, COMPLEXITIES, strict=True))
     rows = {}
     for arch, row in ARCHS.items():
         name = f'ShuffleNet v2 {table8[arch]}' if arch in table8 else None
@@ -164,7 +167,7 @@ def _shufflenet_v2_star() -> dict[str, Network]:
             dict(type='ShuffleNetV2', arch=arch, large_receptive_field=True), None, None, level,
             classifier_level=4,
         )
-        for arch, level in zip(ARCHS, COMPLEXITIES, strict=False)
+        for arch, level in zip(SCALES, COMPLEXITIES, strict=True)
     }  # fmt: skip
 
 
@@ -216,11 +219,11 @@ NETWORKS: dict[str, Network] = {
 """Name -> network. configs/peers/ holds a Light-Head R-CNN of each peer, ``lighthead_NAME.py``."""
 
 TABLE7 = {
-    'Xception': tuple(f'xception_{arch}' for arch in XCEPTION_ARCHS),
-    'ShuffleNet v1': tuple(f'snv1_{arch}' for arch in SHUFFLENET_V1_SCALES),
+    'Xception': tuple(f'xception_{arch}' for arch in SCALES),
+    'ShuffleNet v1': tuple(f'snv1_{arch}' for arch in SCALES),
     'MobileNet v2': tuple(f'mobilenetv2_{width}' for width in (0.15, 0.6, 1.0, 1.4)),
-    'ShuffleNet v2': tuple(f'snv2_{arch}' for arch in XCEPTION_ARCHS),
-    'ShuffleNet v2*': tuple(f'snv2star_{arch}' for arch in XCEPTION_ARCHS),
+    'ShuffleNet v2': tuple(f'snv2_{arch}' for arch in SCALES),
+    'ShuffleNet v2*': tuple(f'snv2star_{arch}' for arch in SCALES),
 }
 """Rows of Table 7 -> networks at the four COMPLEXITIES."""
 

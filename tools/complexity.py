@@ -47,8 +47,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(parser, argv)
     try:
         parts, note = count(args)
-    except (OSError, ValueError, KeyError) as error:
-        parser.error(str(error))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SyntaxError) as error:
+        parser.error(f'{args.model}: {error}')
     rows = rows_of(parts, args.per)
     print(markdown(cost_table(args.model, args.shape, rows)))
     if note:

@@ -1,4 +1,4 @@
-# Light-Head R-CNN's Xception-like net with setting S. Trained from scratch, or give weights with
+# The Xception-like net of Light-Head R-CNN with setting S. From scratch, or with --cfg-options
 # --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
 _base_ = [
     '../_base_/lighthead_s.py',

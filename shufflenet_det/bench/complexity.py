@@ -110,9 +110,9 @@ def count(name: str, module: nn.Module, run: Callable[[], object]) -> tuple[Comp
     layers = []
     for m in order:
         params = sum(p.numel() for p in m.parameters(recurse=False))
-        if m in counter.costs or params:
-            cost = replace(counter.costs.get(m, Cost()), params=params)
-            layers.append(Layer(names[m], type(m).__name__, cost))
+        cost = replace(counter.costs.get(m, Cost()), params=params)
+        if cost != Cost():
+            layers.append(Layer(names[m] or '(itself)', type(m).__name__, cost))
     return Complexity(name, tuple(layers)), out
 
 

@@ -25,7 +25,7 @@ class Cost:
 
     Args:
         macs: Multiply-accumulates.
-        params: Trainable parameters.
+        params: Parameters, frozen ones included.
         memory_access_cost: Elements that convs and matrix products read and write (Eq. 1, 2).
         lower_bound: Least memory_access_cost at the same macs, see :func:`conv_cost`.
         activation_bytes: Bytes that ops write.
@@ -138,11 +138,11 @@ NO_MACS = {
     # activations
     aten.relu, aten.relu_, aten.hardtanh, aten.hardtanh_, aten.leaky_relu, aten.leaky_relu_,
     aten.sigmoid, aten.silu, aten.silu_, aten.hardswish, aten.hardswish_, aten.hardsigmoid,
-    aten.clamp, aten.clamp_min, aten.exp, aten._softmax, aten.gelu,
+    aten.hardsigmoid_, aten.clamp, aten.clamp_min, aten.exp, aten._softmax, aten.gelu,
     # element-wise: one multiplication or addition per element, by convention no mac
-    aten.add, aten.add_, aten.sub, aten.mul, aten.mul_, aten.div, aten.pow,
+    aten.add, aten.add_, aten.sub, aten.mul, aten.mul_, aten.div, aten.pow, aten.sqrt,
     # poolings and resampling: additions, comparisons
-    aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean,
+    aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.sum,
     aten.upsample_nearest2d, aten.upsample_bilinear2d,
     # data movement: concatenation, channel shuffle, copies
     aten.cat, aten.stack, aten.clone, aten.copy_, aten._to_copy, aten.channel_shuffle,

@@ -62,6 +62,7 @@ def detector_complexity(
         UnknownOpError: If it runs an op whose cost is not known.
         ValueError: If it has parts that are not known, or cannot take the size.
     """
+    _check_parts(detector, ('backbone', 'neck', 'rpn_head', 'roi_head', 'bbox_head'))
     parts = []
 
     def run(name: str, module: nn.Module, forward: Callable[[], object]) -> object:
@@ -89,7 +90,21 @@ def detector_complexity(
     return DetectorComplexity(tuple(parts), number, one)
 
 
+def _check_parts(owner: nn.Module, known: tuple[str, ...]) -> None:
+    unknown = [
+        name
+        for name, part in owner.named_children()
+        if name not in known and next(part.parameters(), None) is not None
+    ]
+    if unknown:
+        raise ValueError(
+            f'{type(owner).__name__} has the parts {unknown}, which are not counted; allowed: '
+            f'{list(known)}'
+        )
+
+
 def _roi_head(roi_head: nn.Module, rois: int) -> Complexity:
+    _check_parts(roi_head, ('thin_map', 'bbox_roi_extractor', 'bbox_head'))
     extractor, head = _part(roi_head, 'bbox_roi_extractor'), _part(roi_head, 'bbox_head')
     layer = extractor.roi_layers[0]
     if not isinstance(layer, (PSRoIAlign, RoIAlign)):

@@ -1,3 +1,4 @@
+import copy
 import importlib.util
 import json
 from math import sqrt
@@ -165,6 +166,13 @@ def test_feature_pyramid_has_a_neck():
     ]  # fmt: skip
 
 
+def test_parts_that_are_not_known_are_an_error(light_head):
+    detector = copy.copy(light_head)
+    detector._modules = dict(light_head._modules, encoder=nn.Linear(1, 1))
+    with pytest.raises(ValueError, match=r"LightHeadRCNN has the parts \['encoder'\], which are"):
+        detector_complexity(detector, (64, 96))
+
+
 def load_tool():
     spec = importlib.util.spec_from_file_location('complexity_tool', ROOT / 'tools/complexity.py')
     tool = importlib.util.module_from_spec(spec)
@@ -189,6 +197,7 @@ def test_tool_prints_tables_and_writes_json(tmp_path, capsys):
         (['no/such/config.py'], 'config.py'),
         (['snv2_0.5x', '--shape', '0', '5'], r'size=(0, 5) is not allowed'),
         (['mobilenetv1_0.25', '--rois', '5'], 'has no RoIs'),
+        (['densenet_0.5x', '--shape', '8', '8'], 'densenet_0.5x: '),
     ],
     ids=str,
 )
