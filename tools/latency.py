@@ -6,9 +6,10 @@ import torch
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench import command_line
+from shufflenet_det.bench.detector_forms import DETECTOR_FORMS
 from shufflenet_det.bench.forms import FORMS
 from shufflenet_det.bench.latency import Setting, pick, run_latency
-from shufflenet_det.bench.parts import DETECTOR_FORMS, DetectorRun, run_detectors
+from shufflenet_det.bench.parts import prepare_detector, run_detectors
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,10 +47,7 @@ def measure_backbones(args: argparse.Namespace) -> None:
 def measure_detectors(args: argparse.Namespace) -> None:
     size = tuple(args.size or (800, 1216))
     x = torch.randn(args.batch, 3, *size).to(args.device, getattr(torch, args.dtype))
-    runs = []
-    for target in args.config:
-        config, _, checkpoint = target.partition('=')
-        runs += [DetectorRun(config, form, x, checkpoint or None) for form in args.forms]
+    runs = [run for target in args.config for run in prepare_detector(target, args.forms, x)]
     rows = run_detectors(runs, args.turns, args.seconds)
     command_line.finish(args, 'detector latency', size, rows=rows)
 

@@ -7,6 +7,7 @@ Tables 1 to 3 stack bare 1x1 convs: the paper names no norm, bias or activation 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -196,7 +197,9 @@ def units(unit: Callable[[int], nn.Module], multiple: int) -> Build:
         with torch.device('meta'):
             wanted = conv_weights(shuffle_v2_unit(c))
             widths = range(multiple, 4 * c, multiple)
-            width = min(widths, key=lambda width: abs(conv_weights(unit(width)) - wanted))
+            place = bisect_left(widths, wanted, key=lambda width: conv_weights(unit(width)))
+            near = widths[max(place - 1, 0) : place + 1]
+            width = min(near, key=lambda width: abs(conv_weights(unit(width)) - wanted))
         return Stack(nn.Sequential(*(unit(width) for _ in range(BLOCKS))), width)
 
     return stack

@@ -87,7 +87,7 @@ def run_tool(main: Callable[[], None]) -> None:
     """Call a tool's main; bad input becomes one line and exit code 2."""
     try:
         main()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         line = ' '.join(str(error).split())
         print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
         raise SystemExit(BAD_INPUT) from error

@@ -120,7 +120,7 @@ def read_results(folder: str | Path) -> dict[str, dict]:
 
     Raises:
         FileNotFoundError: If the folder has none.
-        ValueError: If a file is no result.
+        ValueError: If a file holds no JSON object.
     """
     results = {}
     for path in sorted(Path(folder).glob('*.json')):
@@ -128,8 +128,8 @@ def read_results(folder: str | Path) -> dict[str, dict]:
             result = json.loads(path.read_text(encoding='utf-8'))
         except ValueError as error:
             raise ValueError(f'{path} is not JSON ({error}); measure again or delete it') from error
-        if not isinstance(result, dict) or 'kind' not in result:
-            raise ValueError(f'{path} has no field "kind"; only files of write_result belong here')
+        if not isinstance(result, dict):
+            raise ValueError(f'{path} holds a {type(result).__name__}; a result is a JSON object')
         results[path.stem] = result
     if not results:
         raise FileNotFoundError(f'{folder} holds no result (*.json); run tools/latency.py first')

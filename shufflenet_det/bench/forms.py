@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
-import tempfile
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from shufflenet_det.deploy.fuse import with_folded
 from shufflenet_det.deploy.switch import switch_to_deploy
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 Forward = Callable[[Tensor], object]
 Form = Callable[[nn.Module, Tensor], Forward]
@@ -144,23 +147,47 @@ FORMS: dict[str, Form] = {
 OF_SHUFFLENET_V2 = ('deploy', 'deploy-compile', 'deploy-onnxruntime')
 """Forms that only ShuffleNet V2 has."""
 
+SHUFFLENETS_V2 = ('ShuffleNetV2', 'SEShuffleNetV2', 'ShuffleFreeBackbone')
+
 OUTSIDE_TORCH = ('onnxruntime', 'deploy-onnxruntime')
 """Forms whose memory torch does not see."""
 
 
+def forms_for(name: str, backbone: Mapping, forms: Sequence[str]) -> list[str]:
+    """The forms that exist for a backbone, so that one run can hold ours beside others.
+
+    Args:
+        name: Name of the network, for the error.
+        backbone: Its config.
+        forms: What is asked for.
+
+    Raises:
+        ValueError: If none of the forms exists.
+    """
+    if backbone.get('type') in SHUFFLENETS_V2:
+        return list(forms)
+    existing = [form for form in forms if form not in OF_SHUFFLENET_V2]
+    if not existing:
+        raise ValueError(f'{name} has none of the forms {list(forms)}; add eager to --forms')
+    return existing
+
+
 def onnx_session(model: nn.Module, example: Tensor) -> Forward:
-    """Export to ONNX and run it on the CPU with as many threads as torch has."""
+    """Export to ONNX, with the example's shape, and run it on the CPU."""
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    file = io.BytesIO()
+    torch.onnx.export(model, (example,), file, dynamo=False, input_names=['x'])
+    session = cpu_session(file.getvalue())
+    return lambda x: session.run(None, {'x': x.numpy()})
+
+
+def cpu_session(model: bytes) -> InferenceSession:
+    """A session of ONNX Runtime with as many threads as torch has."""
     import onnxruntime
 
-    for name in ('torch.onnx', 'onnxscript'):
-        logging.getLogger(name).setLevel(logging.ERROR)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    with tempfile.TemporaryDirectory() as folder:
-        file = str(Path(folder, 'model.onnx'))
-        torch.onnx.export(model, (example,), file, dynamo=False, input_names=['x'])
-        session = onnxruntime.InferenceSession(file, options, ['CPUExecutionProvider'])
-    return lambda x: session.run(None, {'x': x.numpy()})
+    return onnxruntime.InferenceSession(model, options, ['CPUExecutionProvider'])
 
 
 def prepare(name: str, form: str, model: nn.Module, x: Tensor) -> Callable[[], object]:
@@ -178,10 +205,16 @@ def prepare(name: str, form: str, model: nn.Module, x: Tensor) -> Callable[[], o
     if form not in FORMS:
         raise ValueError(f'form {form!r} is not known; allowed: {list(FORMS)}')
     try:
-        with torch.inference_mode(mode=form not in OUTSIDE_TORCH), torch.no_grad():
+        with torch.no_grad():
             forward = FORMS[form](model, x)
             forward(x)
     except (RuntimeError, ValueError, TypeError) as error:
-        cause = str(error).strip().splitlines()[0]
-        raise ValueError(f'{name} in form {form} with input {tuple(x.shape)}: {cause}') from error
+        where = f'{name} in form {form} with input {tuple(x.shape)}'
+        raise ValueError(f'{where}: {first_line(error)}') from error
     return lambda: forward(x)
+
+
+def first_line(error: Exception) -> str:
+    """First line of an error's text, or its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -17,7 +17,7 @@ from shufflenet_det.peers import NETWORKS, Network
 
 from .complexity import count
 from .complexity_ops import Cost
-from .forms import OF_SHUFFLENET_V2, OUTSIDE_TORCH, prepare
+from .forms import OUTSIDE_TORCH, forms_for, prepare
 from .timing import Timing, measure
 
 PYRAMID = (0, 1, 2, 3)
@@ -199,7 +199,7 @@ def run_latency(
         x = setting.input_for(name)
         model = build(name, setting.classifies).to(x)
         shown[name] = _shown(name, tuple(x.shape[-2:]), setting.classifies)
-        for form in _forms_of(name, forms):
+        for form in forms_for(name, SUBJECTS[name].backbone, forms):
             runs[name, form] = prepare(name, form, model, x)
         if against_torchvision and torchvision_has(name):
             trunk = TorchvisionTrunk(name, model).eval().to(x)
@@ -213,16 +213,6 @@ def run_latency(
         LatencyRow(name, form, *shown[name], replace(timing, name=f'{name} {form}'))
         for (name, form), timing in zip(runs, timings, strict=True)
     ]
-
-
-def _forms_of(name: str, forms: Sequence[str]) -> list[str]:
-    """The forms that exist for a network, so that one run can hold ours beside others."""
-    if SUBJECTS[name].backbone['type'] == 'ShuffleNetV2':
-        return list(forms)
-    existing = [form for form in forms if form not in OF_SHUFFLENET_V2]
-    if not existing:
-        raise ValueError(f'{name} has none of the forms {list(forms)}; add eager to --forms')
-    return existing
 
 
 def _shown(name: str, size: tuple[int, int], classifies: bool) -> tuple[tuple[int, int], int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -11,17 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmdet.utils import register_all_modules
-from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
-from shufflenet_det.deploy.fuse import fold_conv_modules
-from shufflenet_det.deploy.switch import switch_to_deploy
 from shufflenet_det.engine import load_config
 
-from .forms import fold_batch_norms
+from .detector_forms import DETECTOR_FORMS, build_detector
+from .forms import OUTSIDE_TORCH, first_line, forms_for
 from .timing import Timing, peak_memory, summarise, synchronize, time_ms, warm_up, within
 
 PARTS = {
@@ -40,31 +35,8 @@ PARTS = {
 
 POST_PROCESSING = ('RoI post-processing', 'post-processing')
 
-BACKGROUND = 0.99
-"""Probability of background that a detector with fresh weights starts with."""
-
 REST = 'rest'
 """Time of a detector that is in no part: Python, data samples, reshaping between parts."""
-
-
-def _folded(model: nn.Module, x: Tensor) -> nn.Module:
-    fold_conv_modules(model)
-    model.backbone = fold_batch_norms(model.backbone, x)
-    return model
-
-
-def _channels_last(model: nn.Module, x: Tensor) -> nn.Module:
-    return model.to(memory_format=torch.channels_last)
-
-
-DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module]] = {
-    'eager': lambda model, x: model,
-    'channels-last': _channels_last,
-    'folded': _folded,
-    'folded-channels-last': lambda model, x: _channels_last(_folded(model, x), x),
-    'deploy': lambda model, x: switch_to_deploy(model),
-}
-"""Form -> function(detector, input) that changes the detector in place and returns it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +47,8 @@ class DetectorRow:
         config: Name of the config file.
         form: A key of :data:`DETECTOR_FORMS`.
         total: The whole of ``predict``, from the normalised image to the boxes.
-        without_post: ``total`` without the last decoding and suppression.
+        without_post: ``total`` without the last decoding and suppression; None where these
+            cannot be told apart.
         parts: A key of :data:`PARTS`, or :data:`REST`, and its time; the parts add up to the
             total in every turn.
         detections: Boxes that came out, which post-processing depends on.
@@ -84,52 +57,9 @@ class DetectorRow:
     config: str
     form: str
     total: Timing
-    without_post: Timing
+    without_post: Timing | None
     parts: tuple[Timing, ...]
     detections: int
-
-
-def build_detector(config: str | Path, checkpoint: str | None = None) -> nn.Module:
-    """A detector in eval mode, with fresh weights unless a checkpoint is given.
-
-    The fresh weights of a config are always the same, so that its forms do the same work.
-    With fresh weights, a softmax over classes and background starts at :data:`BACKGROUND`, as
-    heads with focal loss do by themselves: else every class of every RoI would pass a low score
-    threshold, and suppression would take most of the time.
-
-    Raises:
-        FileNotFoundError: If config or checkpoint does not exist.
-        ValueError: If the config does not build.
-    """
-    register_all_modules()
-    try:
-        cfg = load_config(config)
-        for part in (cfg.model, cfg.model.get('backbone', {})):
-            part['init_cfg'] = None
-        model = MODELS.build(cfg.model)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # a config is a program, and can fail in any way
-        cause = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f'{config} does not build a detector: {cause}') from error
-    if not hasattr(model, 'backbone') or not hasattr(model, 'predict'):
-        raise ValueError(f'{config} builds a {type(model).__name__}, which is no detector')
-    if checkpoint is None:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            model.init_weights()
-        _expect_background(model)
-    else:
-        load_checkpoint(model, checkpoint, map_location='cpu')
-    return model.eval().requires_grad_(False)
-
-
-def _expect_background(model: nn.Module) -> None:
-    classifier = _submodule(model, 'roi_head.bbox_head.fc_cls')
-    if isinstance(classifier, nn.Linear):
-        classes = classifier.out_features - 1
-        odds = classes * BACKGROUND / (1 - BACKGROUND)
-        nn.init.constant_(classifier.bias[-1:], math.log(odds))
 
 
 class DetectorRun:
@@ -156,8 +86,8 @@ class DetectorRun:
             self.model = DETECTOR_FORMS[form](self.model, x)
             self.detections = self()
         except (RuntimeError, ValueError) as error:
-            cause = str(error).strip().splitlines()[0]
-            raise ValueError(f'{config} in form {form}, input {tuple(x.shape)}: {cause}') from error
+            where = f'{config} in form {form} with input {tuple(x.shape)}'
+            raise ValueError(f'{where}: {first_line(error)}') from error
         self.totals: list[float] = []
         self.spent: dict[str, list[float]] = defaultdict(list)
 
@@ -183,13 +113,27 @@ class DetectorRun:
         post = [self.spent[part] for part in POST_PROCESSING if part in self.spent]
         without = [total - sum(ms) for total, *ms in zip(self.totals, *post, strict=True)]
         images = len(self.x)
+        peak = None if self.form in OUTSIDE_TORCH else peak_memory(self, self.device)
         return DetectorRow(
             self.config, self.form,
-            summarise('detector', self.totals, 1, images, peak_memory(self, self.device)),
-            summarise('without post-processing', without, 1, images),
+            summarise('detector', self.totals, 1, images, peak),
+            summarise('without post-processing', without, 1, images) if post else None,
             tuple(summarise(part, ms, 1, images) for part, ms in self.spent.items() if any(ms)),
             self.detections,
         )  # fmt: skip
+
+
+def prepare_detector(target: str, forms: Sequence[str], x: Tensor) -> list[DetectorRun]:
+    """A detector in those of the forms that exist for its backbone.
+
+    Args:
+        target: ``CONFIG`` or ``CONFIG=CHECKPOINT``.
+        forms, x: As in :class:`DetectorRun`.
+    """
+    config, _, checkpoint = target.partition('=')
+    backbone = load_config(config).get('model', {}).get('backbone', {})
+    existing = forms_for(config, backbone, forms)
+    return [DetectorRun(config, form, x, checkpoint or None) for form in existing]
 
 
 def run_detectors(

@@ -128,7 +128,7 @@ FIGURES: dict[str, Callable[[Mapping], Figures]] = {
 def figures_of(result: Mapping) -> Figures:
     """Charts of a result."""
     with matplotlib.rc_context(STYLE):
-        return FIGURES.get(result['kind'], lambda _: {})(result)
+        return FIGURES.get(result.get('kind'), lambda _: {})(result)
 
 
 def check_suffix(path: Path) -> None:

@@ -51,15 +51,16 @@ def _is_numeric(cells: Sequence[Cell]) -> bool:
 
 def setting(environment: dict) -> str:
     """One line that says under which conditions a result was measured."""
-    versions = environment['versions']
+    found = environment.get
+    versions = found('versions', {})
     parts = [
-        environment['device'],
-        f'{environment["threads"]} threads',
-        environment['dtype'],
-        environment['batch'] and f'batch {environment["batch"]}',
-        environment['size'] and '{}x{}'.format(*environment['size']),
-        f'torch {versions["torch"]}',
-        f'commit {environment["commit"]}',
-        environment['date'][:10],
+        found('device'),
+        found('threads') and f'{found("threads")} threads',
+        found('dtype'),
+        found('batch') and f'batch {found("batch")}',
+        found('size') and '{}x{}'.format(*found('size')),
+        versions.get('torch') and f'torch {versions["torch"]}',
+        found('commit') and f'commit {found("commit")}',
+        found('date', '')[:10],
     ]
     return ', '.join(part for part in parts if part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -12,20 +12,26 @@ from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
 from .latency import SUBJECTS
 from .paper import FIGURE2, paper_speed
+from .table7 import table as table7
 from .tables import Cell, Table
 
 MILLION, MIB = 1e6, 2**20
 
 
 def tables_of(result: Mapping) -> list[Table]:
-    """All tables of a result, by its kind.
+    """All tables of a result, by its kind; of a kind without a view, its lists of records."""
+    return list(VIEWS.get(result.get('kind'), record_tables)(result))
 
-    Raises:
-        ValueError: If nothing is known about the kind.
-    """
-    if result['kind'] not in VIEWS:
-        raise ValueError(f'result kind {result["kind"]!r} is not known; allowed: {list(VIEWS)}')
-    return list(VIEWS[result['kind']](result))
+
+def record_tables(result: Mapping) -> Iterator[Table]:
+    """Every list of records as a table, with the fields that are text or numbers."""
+    for name, records in result.items():
+        if isinstance(records, list) and records and all(isinstance(r, dict) for r in records):
+            first = records[0].items()
+            columns = [key for key, value in first if isinstance(value, Cell)]
+            rows = tuple(tuple(record.get(key) for key in columns) for record in records)
+            caption = result.get('what') or f'{result.get("model", "")} {name}'.strip()
+            yield Table(name, caption, tuple(columns), rows)
 
 
 def faster(row: Mapping, than: Mapping) -> float:
@@ -101,8 +107,9 @@ def detector_tables(result: Mapping) -> Iterator[Table]:
         ('config', 'form', *_TIME_HEADER, 'ms without post-processing', 'boxes',
          'speed / first row', 'peak MiB'),
         tuple(
-            (row['config'], row['form'], *_times(row['total']), row['without_post']['median_ms'],
-             row['detections'], faster(dict(timing=row['total']), first), _mib(row['total']))
+            (row['config'], row['form'], *_times(row['total']),
+             (row['without_post'] or {}).get('median_ms'), row['detections'],
+             faster(dict(timing=row['total']), first), _mib(row['total']))
             for row in rows
         ),
     )  # fmt: skip
@@ -208,10 +215,24 @@ def _reason(table: Mapping) -> Table:
     )  # fmt: skip
 
 
-VIEWS: dict[str, Callable[[Mapping], Iterator[Table]]] = {
+def reuse_tables(result: Mapping) -> Iterator[Table]:
+    """Figure 4 b: channels of unit i that stand untouched in unit j."""
+    followed = result['followed']
+    units = [str(i) for i in range(1, len(followed) + 1)]
+    yield Table(
+        'reuse', f'Channels of each unit (rows) that reach each later unit untouched, stage '
+        f'{result["stage"]} of {result["arch"]}, followed through the net; they differ from the '
+        f'formula r^j c by at most {result["difference"]:.3g}.',
+        ('unit', *units), tuple((unit, *row) for unit, row in zip(units, followed, strict=True)),
+    )  # fmt: skip
+
+
+VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'latency': latency_tables,
     'detector latency': detector_tables,
     'decomposition': decomposition_tables,
     'guidelines': guideline_tables,
+    'feature_reuse': reuse_tables,
+    'table7': lambda result: [table7(result)],
 }
 """Kind of result -> its tables; a new kind is a new row."""

@@ -1,0 +1,111 @@
+"""Whole detectors of MMDetection in the forms they can run in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
+from mmengine.runner import load_checkpoint
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from shufflenet_det.deploy.fuse import fold_conv_modules
+from shufflenet_det.deploy.switch import switch_to_deploy
+from shufflenet_det.engine import load_config
+
+from .forms import cpu_session, first_line, fold_batch_norms
+
+BACKGROUND = 0.99
+"""Probability of background that a detector with fresh weights starts with."""
+
+
+def build_detector(config: str | Path, checkpoint: str | None = None) -> nn.Module:
+    """A detector in eval mode, with fresh weights unless a checkpoint is given.
+
+    The fresh weights of a config are always the same, so that its forms do the same work.
+    With fresh weights, a softmax over classes and background starts at :data:`BACKGROUND`, as
+    heads with focal loss do by themselves: else every class of every RoI would pass a low score
+    threshold, and suppression would take most of the time.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint does not exist.
+        ValueError: If the config does not build, or the checkpoint does not fit it.
+    """
+    register_all_modules()
+    try:
+        cfg = load_config(config)
+        for part in (cfg.model, cfg.model.get('backbone', {})):
+            part['init_cfg'] = None
+        model = MODELS.build(cfg.model)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a config is a program, and can fail in any way
+        raise ValueError(f'{config} does not build a detector: {first_line(error)}') from error
+    if not hasattr(model, 'backbone') or not hasattr(model, 'predict'):
+        raise ValueError(f'{config} builds a {type(model).__name__}, which is no detector')
+    if checkpoint is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model.init_weights()
+        _expect_background(model)
+    else:
+        try:
+            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+        except RuntimeError as error:
+            raise ValueError(f'{checkpoint} does not fit {config}: {first_line(error)}') from error
+    return model.eval().requires_grad_(False)
+
+
+def _expect_background(model: nn.Module) -> None:
+    head = getattr(getattr(model, 'roi_head', None), 'bbox_head', None)
+    classifier = getattr(head, 'fc_cls', None)
+    if isinstance(classifier, nn.Linear):
+        classes = classifier.out_features - 1
+        odds = classes * BACKGROUND / (1 - BACKGROUND)
+        nn.init.constant_(classifier.bias[-1:], math.log(odds))
+
+
+def _folded(model: nn.Module, x: Tensor) -> nn.Module:
+    fold_conv_modules(model)
+    model.backbone = fold_batch_norms(model.backbone, x)
+    return model
+
+
+def _channels_last(model: nn.Module, x: Tensor) -> nn.Module:
+    return model.to(memory_format=torch.channels_last)
+
+
+class _OnnxDetector:
+    """The export of a detector in ONNX Runtime, called like the detector.
+
+    Normalising is part of the export, and of its time.
+    """
+
+    def __init__(self, model: nn.Module, x: Tensor) -> None:
+        from shufflenet_det.deploy.onnx_export import OUTPUTS, build_graph, to_proto
+
+        graph = build_graph(model, 'detections')
+        self.session = cpu_session(to_proto(graph, OUTPUTS['detections'], 18).SerializeToString())
+        self.images = (x * 58 + 116).clamp(0, 255).byte().numpy()
+
+    def predict(self, x: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
+        _, scores, _ = self.session.run(None, {'images': self.images})
+        for sample, found in zip(samples, scores, strict=True):
+            sample.pred_instances = InstanceData(scores=torch.from_numpy(found[found > 0]))
+        return samples
+
+
+DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | _OnnxDetector]] = {
+    'eager': lambda model, x: model,
+    'channels-last': _channels_last,
+    'folded': _folded,
+    'folded-channels-last': lambda model, x: _channels_last(_folded(model, x), x),
+    'deploy': lambda model, x: switch_to_deploy(model),
+    'deploy-onnxruntime': _OnnxDetector,
+}
+"""Form -> function(detector, input) -> what predicts; the detector itself is changed."""

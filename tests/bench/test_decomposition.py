@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch import nn
+
+from shufflenet_det.bench import decomposition
+from shufflenet_det.bench.decomposition import (
+    CONV,
+    DATA,
+    DEPTHWISE,
+    ELEMENTWISE,
+    OTHER,
+    OUTSIDE,
+    decompose,
+)
+
+X = torch.randn(1, 16, 32, 32)
+MODULES = {
+    CONV: nn.Conv2d(16, 16, 1),
+    DEPTHWISE: nn.Conv2d(16, 16, 3, groups=16),
+    ELEMENTWISE: nn.BatchNorm2d(16).eval(),
+    DATA: nn.ChannelShuffle(2),
+    OTHER: nn.MaxPool2d(3),
+}
+
+
+def of_operators(found: decomposition.Decomposition) -> dict[str, float]:
+    """ms of the classes without the time between operators."""
+    ms = dict(found.class_ms)
+    ms[OTHER] -= found.op_ms[OUTSIDE]
+    return ms
+
+
+@pytest.mark.parametrize('kind', MODULES)
+def test_operators_of_a_module_stand_in_its_class(kind):
+    module = nn.Sequential(*[MODULES[kind]] * (1 if kind == OTHER else 3))
+    with torch.inference_mode():
+        found = decompose(kind, lambda: module(X), calls=3)
+    ms = of_operators(found)
+    assert max(ms, key=ms.get) == kind
+    assert found.unknown == ()
+
+
+def test_shares_add_up_to_the_time_measured():
+    module = nn.Sequential(nn.Conv2d(16, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
+    found = decompose('x', lambda: module(X), calls=3)
+    assert sum(found.class_ms.values()) == pytest.approx(found.total_ms, rel=1e-3)
+    assert sum(found.op_ms.values()) == pytest.approx(found.total_ms, rel=1e-3)
+    assert sum(found.percent.values()) == pytest.approx(100, rel=1e-3)
+
+
+def test_unknown_operators_are_named():
+    found = decompose('x', lambda: torch.linalg.svd(torch.eye(4)), calls=1)
+    assert any('svd' in op for op in found.unknown)
+
+
+def test_every_operator_stands_in_one_class():
+    groups = (decomposition._CONVOLUTIONS, decomposition._ELEMENTWISE, decomposition._DATA,
+              decomposition._OTHER)  # fmt: skip
+    ops = [op for group in groups for op in group.split()]
+    assert len(ops) == len(set(ops))
