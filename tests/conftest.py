@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 import shufflenet_det  # noqa: F401  registers modules and provides mmcv's ops for every test
 
@@ -21,6 +22,12 @@ def seed() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def mmdet_scope() -> None:
+    # whichever scope a Runner of an earlier test left behind
+    init_default_scope('mmdet')
 
 
 @pytest.fixture(scope='session')

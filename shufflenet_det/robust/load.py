@@ -45,7 +45,7 @@ class Usage(Hook):
 
 
 class Clock(Hook):
-    """Notes the time of each iteration with its data and hooks, in ms, after a warm-up."""
+    """Notes the CPU time of each iteration with its data and hooks, in ms, after a warm-up."""
 
     WARM_UP = 10
 
@@ -54,7 +54,7 @@ class Clock(Hook):
         self._start = 0.0
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        now = time.perf_counter()
+        now = time.process_time()
         if runner.iter > self.WARM_UP and batch_idx > 0:
             self.times.append(1000 * (now - self._start))
         self._start = now
@@ -75,7 +75,7 @@ def load_test(work_dir: str, iterations: int = 2000) -> list[dict[str, int]]:
 
 
 def overhead(work_dir: str, rounds: int = 4) -> dict[str, float]:
-    """Iteration time of the demo config, plain and protected, in runs that take turns.
+    """CPU time of an iteration of the demo config, plain and protected, in runs that take turns.
 
     The backbone is the paper's 1.0x, the images are generated, the data are loaded in the
     training process, so that the cost of every protection is in the time.

@@ -11,19 +11,17 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-import onnx.parser
 import torch
 from mmengine.runner import Runner
 
-from shufflenet_det.deploy.onnx_export import write_in_one_step
+from shufflenet_det.deploy.onnx_export import save_onnx, to_onnx
 from shufflenet_det.engine import init_distributed, load_config
 
 from .case import Lab, case, confirm, refused
 from .checkpoint_rows import Interrupt, train_with
+from .model_rows import tiny_detector
 from .processes import Child, Ended, run
 from .tiny import BATCHES, tiny_config, train
-
-MODEL = '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) {y = Relu(x)}'
 
 
 def spoil_weight(runner: Runner) -> None:
@@ -147,9 +145,10 @@ def cut_export(lab: Lab) -> str:
     path.write_bytes(b'an earlier export')
 
     def target() -> None:
-        proto = onnx.parser.parse_model(MODEL)
+        model = tiny_detector(lab)
+        proto = to_onnx(model, model.cfg, 'levels')
         os.replace = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
-        write_in_one_step(proto, path)
+        save_onnx(proto, path)
 
     ended = run(target, lab.folder / 'log')
     confirm(ended.code == -signal.SIGKILL, f'exit {ended.code}: {ended.last_error}')
