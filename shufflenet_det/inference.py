@@ -55,6 +55,25 @@ class MMDetPredictor:
         return boxes, found.scores.numpy(), found.labels.numpy()
 
 
+def load_predictor(
+    model: str, checkpoint: str | None = None, device: str | None = None
+) -> Predictor:
+    """A predictor from a config and its checkpoint, or from an .onnx file.
+
+    Raises:
+        ValueError: If a config has no checkpoint, or an .onnx file a checkpoint or a device.
+    """
+    if Path(model).suffix != '.onnx':
+        if checkpoint is None:
+            raise ValueError(f'{model}: a config needs a checkpoint; or give an .onnx file alone')
+        return MMDetPredictor(model, checkpoint, device)
+    if checkpoint is not None or device is not None:
+        raise ValueError(f'{model}: an .onnx file takes no checkpoint and no device: leave it out')
+    from .deploy.runtime import Detector  # onnxruntime is an optional requirement
+
+    return Detector(model)
+
+
 def find_images(path: str | Path) -> list[Path]:
     """The image itself, or the images of a folder in the order of their names.
 

@@ -1,17 +1,17 @@
-"""Detect objects in images: python tools/detect.py IMAGE_OR_DIR CONFIG CHECKPOINT"""
+"""Detect objects in images: detect.py IMAGE_OR_DIR CONFIG CHECKPOINT, or IMAGE_OR_DIR MODEL.onnx"""
 
 import argparse
 import sys
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.inference import MMDetPredictor, detect, find_images
+from shufflenet_det.inference import detect, find_images, load_predictor
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw detections and write them as COCO JSON')
     parser.add_argument('images', help='an image, or a folder of images')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('model', help='config file, or an .onnx file of tools/export_onnx.py')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint file of a config')
     parser.add_argument('--out-dir', default='detections', help='pictures and detections.json')
     parser.add_argument('--score-thr', type=float, default=0.3)
     parser.add_argument('--device', help='cpu, cuda:0, ... (default: a GPU if there is one)')
@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     images = find_images(args.images)
-    predictor = MMDetPredictor(args.config, args.checkpoint, args.device)
+    predictor = load_predictor(args.model, args.checkpoint, args.device)
     unreadable = detect(predictor, images, args.out_dir, args.score_thr)
     print(f'pictures and detections.json are in {args.out_dir}')
     if unreadable:

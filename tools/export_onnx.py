@@ -33,9 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     precision.add_argument(
         '--int8', metavar='CALIBRATION_DIR', help='layers in int8, calibrated on these images'
     )
-    parser.add_argument(
-        '--opset', type=int, default=OPSETS[0], help=f'{OPSETS[0]} to {OPSETS[-1]}'
-    )
+    parser.add_argument('--opset', type=int, default=OPSETS[0], help=f'{OPSETS[0]} to {OPSETS[-1]}')
     parser.set_defaults(output='detections')
     return parser.parse_args(argv)
 

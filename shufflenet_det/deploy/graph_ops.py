@@ -1,4 +1,8 @@
-"""Operators of the detector's graph that torch runs itself and ONNX has under another form."""
+"""Operators of the detector's graph that torch runs itself and ONNX has under another form.
+
+Sizes that they give are symbols of their own in an export, not formulas of the input's size, over
+which torch would reason for minutes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,6 @@ def pad_to_multiple(x: Tensor, divisor: int, value: float) -> Tensor:
 
 @pad_to_multiple.register_fake
 def _(x: Tensor, divisor: int, value: float) -> Tensor:
-    # Sizes of their own instead of formulas of the input's halve the time of an export.
     new_size = torch.library.get_ctx().new_dynamic_size
     height, width = new_size(min=2), new_size(min=2)
     return x.new_empty(x.shape[0], x.shape[1], height * divisor, width * divisor)
@@ -29,6 +32,27 @@ def _pad_to_multiple_in_onnx(x, divisor: int, value: float):
     rest = op.Mod(op.Sub(divisor, op.Mod(size, divisor)), divisor)
     pads = op.Concat(op.Constant(value_ints=[0] * 6), rest, axis=0)
     return op.Pad(x, pads, op.Constant(value_float=value))
+
+
+@torch.library.custom_op('shufflenet_det::top', mutates_args=())
+def top(scores: Tensor, max_num: int) -> tuple[Tensor, Tensor]:
+    """The `max_num` largest of scores (N, n) in falling order, or all n, and their indices.
+
+    Of equal ones the first comes first.
+    """
+    values, indices = scores.sort(dim=1, descending=True, stable=True)
+    return values[:, :max_num].clone(), indices[:, :max_num].clone()
+
+
+@top.register_fake
+def _(scores: Tensor, max_num: int) -> tuple[Tensor, Tensor]:
+    values = scores.new_empty(scores.shape[0], torch.library.get_ctx().new_dynamic_size(min=2))
+    return values, torch.empty_like(values, dtype=torch.int64)
+
+
+def _top_in_onnx(scores, max_num: int):
+    count = op.Min(op.Shape(scores, start=1, end=2), op.Constant(value_ints=[max_num]))
+    return op.TopK(scores, count, axis=1)
 
 
 @torch.library.custom_op('shufflenet_det::nms_mask', mutates_args=())
@@ -69,6 +93,7 @@ def _nms_mask_in_onnx(boxes, scores, max_num: int, iou_threshold: float, score_t
 
 ONNX_TRANSLATIONS = {
     torch.ops.shufflenet_det.pad_to_multiple.default: _pad_to_multiple_in_onnx,
+    torch.ops.shufflenet_det.top.default: _top_in_onnx,
     torch.ops.shufflenet_det.nms_mask.default: _nms_mask_in_onnx,
 }
 """What `torch.onnx.export` needs as its custom_translation_table."""

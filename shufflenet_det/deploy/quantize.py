@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
+from .onnx_export import add_info
 from .runtime import METADATA_KEY, ModelInfo, read_image
 
 QUANTISED_OPS = ('Conv', 'Relu', 'MaxPool', 'Concat', 'Split')
@@ -67,12 +69,14 @@ def quantise(proto: onnx.ModelProto, images: Sequence[Path]) -> onnx.ModelProto:
     if not images:
         raise ValueError('int8 needs calibration images: give some hundred')
     (text,) = (p.value for p in proto.metadata_props if p.key == METADATA_KEY)
-    reader = _Images(images, ModelInfo.from_json(text))
+    info = ModelInfo.from_json(text)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'int8.onnx')
         quantize_static(
-            proto, path, reader, per_channel=True, activation_type=QuantType.QUInt8,
+            proto, path, _Images(images, info), per_channel=True, activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED_OPS),
             nodes_to_quantize=quantised_nodes(proto),
         )  # fmt: skip
-        return onnx.load(path)
+        result = onnx.load(path)
+    add_info(result, replace(info, precision='int8'))
+    return result

@@ -1,0 +1,94 @@
+"""Small detectors with sharp scores: their configs and checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from runpy import run_path
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from torch import nn
+
+from shufflenet_det.inference import MMDetPredictor
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = dict(single='lighthead_snv2.py', fpn='lighthead_fpn_snv2.py')
+CLASSES = ('circle', 'square', 'star')
+ARCH = dict(stem=[(8, 2)], stages=[(16, 2), (32, 2), (64, 2)], last_conv=64)
+SMALL = {
+    'model.backbone.init_cfg': None,
+    'model.rpn_head.feat_channels': 32,
+    'model.roi_head.thin_map.mid_channels': 16,
+    'model.roi_head.bbox_head.fc_out_channels': 64,
+    'model.roi_head.bbox_head.num_classes': len(CLASSES),
+    'model.test_cfg.rpn': dict(nms_pre=400, max_per_img=60),
+    'model.test_cfg.rcnn': dict(score_thr=0.05, max_per_img=20),
+}  # fmt: skip
+SCALE = (160, 128)
+
+
+@dataclass
+class Files:
+    """A small detector's files; `onnx` exists once it is exported."""
+
+    config: Path
+    checkpoint: Path
+    onnx: Path
+
+    def predictor(self) -> MMDetPredictor:
+        return MMDetPredictor(str(self.config), str(self.checkpoint), 'cpu')
+
+
+def run_tool(name: str, *args: object) -> None:
+    run_path(str(ROOT / 'tools' / f'{name}.py'))['main']([str(arg) for arg in args])
+
+
+@torch.no_grad()
+def sharpen(model: nn.Module) -> None:
+    """Scale the last layers to outputs of spread 2, as if trained: without, all scores tie."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.8, 1.2)
+            nn.init.normal_(module.bias, std=0.1)
+    bbox_head = model.roi_head.bbox_head
+    for layer, spread in ((model.rpn_head.rpn_conv, 1), (model.rpn_head.rpn_cls, 2),
+                          (model.rpn_head.rpn_reg, 0.3), (bbox_head.shared_fcs[0], 1),
+                          (bbox_head.fc_cls, 2), (bbox_head.fc_reg, 1)):  # fmt: skip
+        measured = []
+        hook = layer.register_forward_hook(lambda _m, _i, out, to=measured: to.append(out.std()))
+        images = torch.randint(0, 256, (2, 3, 128, 160), dtype=torch.uint8)
+        run(model, images)
+        hook.remove()
+        layer.weight.mul_(spread / measured[0])
+
+
+def run(model: nn.Module, images: torch.Tensor) -> list:
+    """Detections of a detector of MMDetection on images (N, 3, H, W) as they are."""
+    size = tuple(images.shape[2:])
+    info = dict(img_shape=size, ori_shape=size, scale_factor=(1.0, 1.0))
+    samples = [DetDataSample(metainfo=info) for _ in images]
+    found = model.test_step(dict(inputs=list(images), data_samples=samples))
+    return [sample.pred_instances for sample in found]
+
+
+def make_files(form: str, folder: Path) -> Files:
+    register_all_modules()
+    cfg = Config.fromfile(ROOT / 'configs' / CONFIGS[form])
+    cfg.merge_from_dict(SMALL)
+    cfg.model.backbone.arch = ARCH
+    for step in cfg.test_pipeline:
+        if step.type == 'Resize':
+            step.scale = SCALE
+    cfg.test_dataloader.dataset.pipeline = cfg.test_pipeline
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    sharpen(model)
+    files = Files(folder / f'{form}.py', folder / f'{form}.pth', folder / f'{form}.onnx')
+    cfg.dump(files.config)
+    meta = dict(dataset_meta=dict(classes=CLASSES))
+    torch.save(dict(meta=meta, state_dict=model.state_dict()), files.checkpoint)
+    return files

@@ -1,0 +1,170 @@
+"""The runtime: same resizing as mmcv, clear errors, no torch, and OpenVINO reads the same file."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+import onnx
+import pytest
+
+from shufflenet_det.deploy.onnx_export import add_info
+from shufflenet_det.deploy.runtime import Detector, ModelInfo, Resize, read_image
+from shufflenet_det.inference import MMDetPredictor, detect, load_predictor
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ('numpy', 'numpy.libs', 'onnxruntime', 'cv2', 'opencv_python.libs', 'flatbuffers',
+          'google', 'packaging')  # fmt: skip
+"""The runtime's requirements and their own."""
+
+
+@pytest.mark.parametrize('size', [(5, 300), (120, 90), (333, 500)])
+@pytest.mark.parametrize('keep_ratio', [True, False])
+def test_resizing_is_mmcvs(size, keep_ratio):
+    image = np.random.randint(0, 256, (*size, 3), dtype=np.uint8)
+    resize = mmcv.imrescale if keep_ratio else mmcv.imresize
+    np.testing.assert_array_equal(Resize((200, 100), keep_ratio)(image), resize(image, (200, 100)))
+
+
+def test_classes_travel_in_the_file(single):
+    assert Detector(single.onnx).classes == ('circle', 'square', 'star')
+
+
+def test_file_and_array_give_the_same(single, image, tmp_path):
+    path = tmp_path / 'image.png'
+    cv2.imwrite(str(path), image)
+    detector = Detector(single.onnx)
+    for a, b in zip(detector(path), detector(image), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_runs_where_torch_and_mmdet_are_not_installed(single, image, tmp_path):
+    site = tmp_path / 'site'
+    site.mkdir()
+    installed = Path(np.__file__).parents[1]
+    for name in NEEDED:
+        if (installed / name).exists():
+            (site / name).symlink_to(installed / name)
+    (site / 'shufflenet_det').symlink_to(ROOT / 'shufflenet_det')
+    np.save(tmp_path / 'image.npy', image)
+    code = (
+        f'import sys; sys.path.append({str(site)!r}); import numpy as np\n'
+        'from shufflenet_det.deploy.runtime import Detector\n'
+        f'found = Detector({str(single.onnx)!r})(np.load({str(tmp_path / "image.npy")!r}))\n'
+        'assert "torch" not in sys.modules and "mmdet" not in sys.modules\n'
+        f'np.savez({str(tmp_path / "found.npz")!r}, *found)'
+    )
+    subprocess.run([sys.executable, '-I', '-S', '-c', code], check=True)
+    with np.load(tmp_path / 'found.npz') as found:
+        for a, b in zip(found.values(), Detector(single.onnx)(image), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(importlib.util.find_spec('openvino') is None, reason='needs openvino')
+def test_openvino_reads_the_same_file_and_agrees(exported, image):
+    import openvino
+
+    images = image.transpose(2, 0, 1)[None].copy()
+    settings = {'INFERENCE_PRECISION_HINT': 'f32', 'INFERENCE_NUM_THREADS': 1}
+    compiled = openvino.Core().compile_model(str(exported.onnx), 'CPU', settings)
+    theirs = compiled({'images': images})
+    ours = Detector(exported.onnx).session.run(None, {'images': images})
+    for name, own in zip(('boxes', 'scores', 'labels'), ours, strict=True):
+        np.testing.assert_allclose(theirs[name], own, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    'image, given',
+    [
+        (None, 'NoneType'),
+        (np.zeros((8, 8), np.uint8), r'shape \(8, 8\)'),
+        (np.zeros((3, 8, 8), np.uint8), r'shape \(3, 8, 8\)'),
+        (np.zeros((8, 8, 3), np.float32), 'float32'),
+        (np.zeros((0, 8, 3), np.uint8), r'shape \(0, 8, 3\)'),
+    ],
+)
+def test_wrong_image_is_refused(single, image, given):
+    with pytest.raises(ValueError, match=f'BGR array .* got .*{given}'):
+        Detector(single.onnx)(image)
+
+
+@pytest.mark.parametrize('content', [b'', b'no image'])
+def test_file_that_is_no_image_is_refused(tmp_path, content):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'a\.jpg: not a readable image'):
+        read_image(path)
+
+
+def test_missing_image_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'a\.jpg: no such file'):
+        read_image(tmp_path / 'a.jpg')
+
+
+@pytest.fixture
+def foreign(tmp_path) -> Path:
+    """A model of another exporter: the identity."""
+    value = onnx.helper.make_tensor_value_info('x', onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node('Identity', ['x'], ['y'])
+    out = onnx.helper.make_tensor_value_info('y', onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_graph([node], 'graph', [value], [out])
+    opset = onnx.helper.make_opsetid('', 18)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8),
+              tmp_path / 'foreign.onnx')  # fmt: skip
+    return tmp_path / 'foreign.onnx'
+
+
+def test_foreign_model_is_refused(foreign):
+    with pytest.raises(ValueError, match='without our metadata .*tools/export_onnx.py'):
+        Detector(foreign)
+
+
+def test_model_without_detections_is_refused(foreign):
+    proto = onnx.load(foreign)
+    add_info(proto, ModelInfo('levels', (), None, {}))
+    onnx.save(proto, foreign)
+    with pytest.raises(ValueError, match='gives levels, not detections'):
+        Detector(foreign)
+
+
+def test_corrupt_model_is_refused(single, tmp_path):
+    path = tmp_path / 'cut.onnx'
+    path.write_bytes(single.onnx.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=r'cut\.onnx: .*corrupt .*tools/export_onnx.py'):
+        Detector(path)
+
+
+def test_missing_model_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'none\.onnx: no such file'):
+        Detector(tmp_path / 'none.onnx')
+
+
+def test_detect_takes_an_onnx_file_alone(single, image, tmp_path):
+    cv2.imwrite(str(tmp_path / 'image.png'), image)
+    predictor = load_predictor(str(single.onnx))
+    assert not detect(predictor, [tmp_path / 'image.png'], tmp_path / 'out')
+    assert (tmp_path / 'out/detections.json').exists()
+
+
+def test_config_and_checkpoint_give_mmdets_predictor(single):
+    assert isinstance(
+        load_predictor(str(single.config), str(single.checkpoint), 'cpu'), MMDetPredictor
+    )
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (('config.py',), 'needs a checkpoint'),
+        (('model.onnx', 'checkpoint.pth'), 'takes no checkpoint'),
+        (('model.onnx', None, 'cpu'), 'no device'),
+    ],
+)
+def test_wrong_arguments_of_detect_are_refused(args, message):
+    with pytest.raises(ValueError, match=message):
+        load_predictor(*args)

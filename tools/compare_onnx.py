@@ -1,0 +1,57 @@
+"""mAP of exported models beside PyTorch's: compare_onnx.py CONFIG CHECKPOINT MODEL.onnx ..."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from pycocotools.coco import COCO
+
+import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.deploy.evaluate import agreement, coco_map, detect_all
+from shufflenet_det.deploy.runtime import Detector
+from shufflenet_det.inference import MMDetPredictor
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('models', nargs='+', metavar='MODEL.onnx')
+    parser.add_argument('--annotations', required=True, help='COCO-format annotation file')
+    parser.add_argument('--images', required=True, help='folder of its images')
+    parser.add_argument('--json', metavar='FILE', help='write the numbers')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    rows = []
+    try:
+        coco = COCO(args.annotations)
+        detectors = [Detector(model) for model in args.models]
+        predictor = MMDetPredictor(args.config, args.checkpoint, 'cpu')
+        reference = detect_all(predictor, coco, args.images)
+        exact = coco_map(reference, predictor.classes, coco)
+        for model, detector in zip(args.models, detectors, strict=True):
+            found = detect_all(detector, coco, args.images)
+            mean_ap = coco_map(found, detector.classes, coco)
+            row = dict(model=Path(model).name, precision=detector.info.precision, mAP=mean_ap)
+            rows.append(row | asdict(agreement(found, reference)))
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(f'PyTorch: mAP {exact:.4f}')
+    for row in rows:
+        print('{model} ({precision}): mAP {mAP:.4f}, {same} of {detections} detections the same, '
+              'apart by {pixels:.2g} px and {score:.2g}'.format(**row))  # fmt: skip
+    if args.json:
+        config = Path(args.config).name
+        env = environment('cpu', batch=1)
+        write_result(args.json, 'onnx', env, config=config, pytorch=dict(mAP=exact), rows=rows)
+
+
+if __name__ == '__main__':
+    main()
