@@ -6,7 +6,7 @@ _base_ = './lighthead_snv2_demo.py'
 data_root = '{{$OVERFIT_ROOT:data/overfit}}'
 ann_file = 'instances_train2017.json'
 num_classes = 80
-max_epochs = 150
+max_epochs = 70
 scale = (416, 320)
 
 model = dict(
@@ -15,7 +15,12 @@ model = dict(
     backbone=dict(arch='0.5x', init_cfg=dict(type='Pretrained', checkpoint='')),
     neck=dict(out_channels=96),
     rpn_head=dict(feat_channels=96),
-    roi_head=dict(bbox_head=dict(num_classes=num_classes, fc_out_channels=512)),
+    roi_head=dict(
+        thin_map=dict(
+            norm_cfg=None, init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform')
+        ),
+        bbox_head=dict(num_classes=num_classes, fc_out_channels=512),
+    ),
     train_cfg=dict(
         rpn_proposal=dict(nms_pre=300, max_per_img=300), rcnn=dict(sampler=dict(num=128))
     ),
@@ -50,6 +55,7 @@ val_evaluator = dict(ann_file=f'{data_root}/{ann_file}')
 test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
     dict(

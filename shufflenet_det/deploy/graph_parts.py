@@ -119,7 +119,7 @@ def take(values: Tensor, index: Tensor) -> Tensor:
 def apart(boxes: Tensor, groups: Tensor, scores: Tensor, threshold: float) -> Tensor:
     """Boxes (N, n, 4) of different groups (n,) moved apart, with mmcv's `batched_nms` arithmetic.
 
-    Candidates are those with a score above or at the threshold; the rounding of far moved boxes
+    Candidates are those with a score above the threshold; the rounding of far moved boxes
     matters where an IoU is close to NMS's threshold.
     """
     largest = boxes.amax(-1).where(scores > threshold, 0.0).amax(1)
