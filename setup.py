@@ -7,7 +7,7 @@ from setuptools import Distribution, find_packages, setup
 
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
-DEPLOY = ['onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript']
+DEPLOY = ['torch>=2.6', 'onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript']
 
 
 class PthDistribution(Distribution):

@@ -17,6 +17,7 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.structures import InstanceData
 from numpy import ndarray
 
+from .atomic import replace_file
 from .engine import load_config
 from .robust.images import pad_thin
 
@@ -129,7 +130,7 @@ def detect(
         _append(coco, path, image.shape, boxes, scores, labels)
         _draw(visualizer, out_dir / f'{path.stem}.png', image, boxes, scores, labels)
         print(f'{path}: {len(boxes)} objects')
-    (out_dir / 'detections.json').write_text(json.dumps(coco))
+    replace_file(out_dir / 'detections.json', json.dumps(coco))
     return unreadable
 
 

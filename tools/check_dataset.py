@@ -7,8 +7,8 @@ import json
 import sys
 
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
+from shufflenet_det.atomic import replace_file
 from shufflenet_det.data import check
-from shufflenet_det.robust.files import replace_file
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
         print(fault)
     if args.clean:
         cleaned = check.clean(content, faults)
-        replace_file(args.clean, json.dumps(cleaned).encode())
+        replace_file(args.clean, json.dumps(cleaned))
         kept = {name: len(cleaned[name]) for name in check.SECTIONS}
         print(f'{args.clean}: {kept}')
     counts = ', '.join(f'{len(content[name])} {name}' for name in check.SECTIONS)

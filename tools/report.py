@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
+from shufflenet_det.atomic import replace_file
 from shufflenet_det.bench.command_line import RESULTS, run_tool
-from shufflenet_det.bench.environment import read_results, write_text
+from shufflenet_det.bench.environment import read_results
 from shufflenet_det.bench.report import fill, html_report, markdown_tables, readme_differs
 
 
@@ -33,9 +34,9 @@ def main() -> None:
     results = read_results(args.results)
     if args.readme:
         text = args.readme.read_text(encoding='utf-8')
-        write_text(args.readme, fill(text, markdown_tables(results)))
+        replace_file(args.readme, fill(text, markdown_tables(results)))
     if args.out:
-        write_text(args.out, html_report(results))
+        replace_file(args.out, html_report(results))
         print(f'{len(results)} results in {args.out}')
 
 

@@ -1,4 +1,4 @@
-# The Xception-like net of Light-Head R-CNN with setting S. From scratch, or with --cfg-options
+# The Xception-like net of Light-Head R-CNN with setting S. From scratch, or with
 # --cfg-options model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
 _base_ = [
     '../_base_/lighthead_s.py',

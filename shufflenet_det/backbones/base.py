@@ -104,12 +104,13 @@ class LevelBackbone(BaseModule):
         last_level = self.out_indices[-1]
         check_choice('output_stride', output_stride, (16, 32))
         check_choice('frozen_stages', frozen_stages, range(-1, last_level + 2))
+        self.output_stride = output_stride
+        self.last_dilation = last_dilation
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
-        self._layers = LayerFactory(
-            conv_cfg, norm_cfg or dict(type='BN'), act_cfg or dict(type='ReLU', inplace=True)
-        )
+        self.act_cfg = act_cfg or dict(type='ReLU', inplace=True)
+        self._layers = LayerFactory(conv_cfg, norm_cfg or dict(type='BN'), self.act_cfg)
         self.out_channels, self.out_strides = published_levels(
             arch.level_channels, self.out_indices, output_stride
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -122,16 +122,9 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
             half of the unit's output channels.
         residual: Residual connections on or off; None takes the arch's own.
         large_receptive_field: The v2* variant on or off; None takes the arch's own.
-        out_indices: Increasing levels out of 0, 1, 2, 3 (strides 4, 8, 16, 32) and 4 (the last
-            1x1 conv, stride 32). What no level needs is not built.
-        output_stride: 32, or 16: the last stage then keeps stride 1.
-        last_dilation: Dilation of the last stage's depthwise convs when output_stride is 16;
-            2 keeps the receptive field (atrous), 1 does not.
-        frozen_stages: -1 freezes nothing, 0 the stem, k the stem and levels 0 to k - 1.
-        conv_cfg, norm_cfg, act_cfg: As in every MMDetection backbone.
-        norm_eval: Keep all BN layers in eval mode while training.
-        with_cp: Trade speed for memory with activation checkpointing.
-        init_cfg: As in every MMDetection backbone.
+        kwargs: out_indices, output_stride, last_dilation, frozen_stages, conv_cfg, norm_cfg,
+            act_cfg, norm_eval, with_cp and init_cfg, as in
+            :class:`shufflenet_det.backbones.base.LevelBackbone`; level 4 is the last 1x1 conv.
 
     Attributes:
         out_channels: Channels of each output, in the order of out_indices.
@@ -147,30 +140,12 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
         se: bool | None = None,
         residual: bool | None = None,
         large_receptive_field: bool | None = None,
-        out_indices: Sequence[int] = (0, 1, 2, 3),
-        output_stride: int = 32,
-        last_dilation: int = 2,
-        frozen_stages: int = -1,
-        conv_cfg: dict | None = None,
-        norm_cfg: dict | None = None,
-        act_cfg: dict | None = None,
-        norm_eval: bool = False,
-        with_cp: bool = False,
-        init_cfg: dict | list[dict] | None = None,
+        **kwargs,
     ) -> None:
         switches = dict(se=se, residual=residual, large_receptive_field=large_receptive_field)
         super().__init__(
             replace(get_arch(arch), **{k: v for k, v in switches.items() if v is not None}),
-            out_indices=out_indices,
-            output_stride=output_stride,
-            last_dilation=last_dilation,
-            frozen_stages=frozen_stages,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            act_cfg=act_cfg,
-            norm_eval=norm_eval,
-            with_cp=with_cp,
-            init_cfg=init_cfg,
+            **kwargs,
         )
 
     def make_stem(self) -> None:

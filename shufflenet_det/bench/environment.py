@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from shufflenet_det.atomic import replace_file
+
 PACKAGES = (
     'torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'onnxruntime', 'openvino',
 )  # fmt: skip
@@ -93,20 +95,9 @@ def write_result(path: str | Path | None, kind: str, env: dict, **content: objec
     """
     text = json.dumps(dict(kind=kind, environment=env, **content), indent=1, default=_plain)
     if path is not None:
-        write_text(path, text + '\n')
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text + '\n')
     return json.loads(text)
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in one step."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        temporary.write_text(text, encoding='utf-8')
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _plain(value: object) -> object:

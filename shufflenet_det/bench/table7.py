@@ -21,6 +21,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from torch import nn
 
+from shufflenet_det.atomic import replace_file
 from shufflenet_det.engine import load_config
 from shufflenet_det.peers import COMPLEXITIES, TABLE7, get_network
 
@@ -131,7 +132,7 @@ def run_cell(
     config.write_text(text, encoding='utf-8')
     if not done.exists():
         train(config, folder)
-        done.write_text(json.dumps(dict(mmAP=_last_metric(folder))), encoding='utf-8')
+        replace_file(done, json.dumps(dict(mmAP=_last_metric(folder))))
     return json.loads(done.read_text(encoding='utf-8'))['mmAP']
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import pickle
 import re
 import zipfile
@@ -22,6 +22,8 @@ from mmengine.runner.checkpoint import (
 )
 from safetensors.torch import load_file, save
 from torch import Tensor
+
+from shufflenet_det.atomic import replace_file
 
 from .layouts import flatten
 
@@ -206,17 +208,11 @@ def write_state_dict(state_dict: Mapping[str, Tensor], path: str | Path) -> str:
     if path.suffix not in ('.pth', '.safetensors'):
         raise ValueError(f'{path}: suffix {path.suffix!r} is not allowed; .pth or .safetensors')
     tensors = {key: value.detach().cpu().contiguous() for key, value in state_dict.items()}
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            if path.suffix == '.pth':
-                torch.save(tensors, file)
-            else:
-                file.write(save(tensors))
-            file.flush()
-            os.fsync(file.fileno())
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return digest
+    if path.suffix == '.pth':
+        buffer = io.BytesIO()
+        torch.save(tensors, buffer)
+        content = buffer.getvalue()
+    else:
+        content = save(tensors)
+    replace_file(path, content)
+    return hashlib.sha256(content).hexdigest()

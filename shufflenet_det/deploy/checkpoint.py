@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from torch import nn
 
-from .atomic import whole_file
+from shufflenet_det.atomic import replace_file
+
 from .convert import structure
 from .switch import switch_to_deploy
 
@@ -56,10 +58,10 @@ def write_deploy(model: nn.Module, cfg: Config, out_dir: str | Path) -> tuple[Pa
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     content = dict(meta=dict(dataset_meta=_names(model)), state_dict=model.state_dict())
-    with whole_file(out_dir / 'deploy.pth') as file:
-        torch.save(content, file)
-    with whole_file(out_dir / 'deploy.py') as file:
-        file.write(cfg.pretty_text.encode())
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    replace_file(out_dir / 'deploy.pth', buffer.getvalue())
+    replace_file(out_dir / 'deploy.py', cfg.pretty_text)
     return out_dir / 'deploy.py', out_dir / 'deploy.pth'
 
 

@@ -49,14 +49,12 @@ def shuffle_free(
 
 def structure(backbone: ShuffleNetV2) -> dict:
     """The arguments of ShuffleFreeBackbone that describe this backbone."""
-    stage4 = getattr(backbone, 'stage4', None)
-    first = None if stage4 is None else stage4[0].branch1[0]
     return dict(
         arch=backbone.arch,
         out_indices=backbone.out_indices,
-        output_stride=16 if first is not None and first.stride == (1, 1) else 32,
-        last_dilation=1 if first is None else first.dilation[0],
-        act_cfg=backbone._layers.act_cfg,
+        output_stride=backbone.output_stride,
+        last_dilation=backbone.last_dilation,
+        act_cfg=backbone.act_cfg,
     )
 
 

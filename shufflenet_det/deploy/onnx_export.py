@@ -16,7 +16,8 @@ import onnxruntime
 import torch
 from torch import nn
 
-from .atomic import whole_file
+from shufflenet_det.atomic import replace_file
+
 from .detector_graph import BackboneGraph, DetectorGraph
 from .graph_ops import ONNX_TRANSLATIONS
 from .runtime import INTERPOLATIONS, METADATA_KEY, ModelInfo, Resize
@@ -86,8 +87,7 @@ def save_onnx(proto: onnx.ModelProto, out_file: str | Path) -> None:
         OSError: If the file cannot be written.
     """
     check(proto)
-    with whole_file(out_file) as file:
-        file.write(proto.SerializeToString())
+    replace_file(out_file, proto.SerializeToString())
 
 
 def model_info(model: nn.Module, cfg: Mapping, output: str, precision: str) -> ModelInfo:

@@ -14,9 +14,10 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from shufflenet_det.atomic import remove_leftovers, replace_file
 from shufflenet_det.checkpoints import read_checkpoint
 
-from .files import ATOMIC, remove_leftovers, replace_file
+from .files import ATOMIC
 from .resume import ResumableTrainLoop
 
 INTERRUPTED = 'interrupted.pth'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from copy import deepcopy
 
 import numpy as np
@@ -14,7 +15,6 @@ from mmengine.config import Config
 from onnx.defs import get_all_schemas
 from torch import nn
 
-from shufflenet_det.deploy.atomic import whole_file
 from shufflenet_det.deploy.detector_graph import DetectorGraph
 from shufflenet_det.deploy.onnx_export import build_graph, resize_of, save_onnx, to_onnx
 from shufflenet_det.deploy.quantize import QUANTISED_OPS, quantise, quantised_nodes
@@ -199,12 +199,16 @@ def test_other_resizing_is_refused(steps):
         resize_of(pipeline(*deepcopy(steps)))
 
 
-def test_interrupted_write_leaves_the_old_file_and_no_other(tmp_path):
+def test_interrupted_write_leaves_the_old_file_and_no_other(tmp_path, single, monkeypatch):
     path = tmp_path / 'model.onnx'
     path.write_bytes(b'old')
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
-        file.write(b'half of the n')
+
+    def interrupt(*args):
         raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, 'fsync', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_onnx(onnx.load(single.onnx), path)
     assert path.read_bytes() == b'old'
     assert list(tmp_path.iterdir()) == [path]
 

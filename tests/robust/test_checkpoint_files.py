@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from shufflenet_det.atomic import replace_file
 from shufflenet_det.robust import newest_intact
-from shufflenet_det.robust.files import replace_file
 from shufflenet_det.robust.guards import check_match
 
 STATE = {'conv.weight': torch.ones(4, 2), 'head.weight': torch.ones(3)}
