@@ -2,9 +2,11 @@ import copy
 
 import pytest
 import torch
+from mmdet.models.dense_heads import RPNHead
 from mmdet.registry import MODELS, TASK_UTILS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
+from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import nn
 
@@ -171,6 +173,25 @@ def test_a_backbone_that_publishes_nothing_takes_the_config():
 def test_wrong_channels_are_named(option, value, message):
     with pytest.raises(ValueError, match=message):
         build(small_config(FORMS[0], **{option: value}))
+
+
+@pytest.mark.parametrize('count', [0, 3, 2000])
+@pytest.mark.parametrize('min_bbox_size', [-1, 0, 5])
+@pytest.mark.parametrize('options', [{}, dict(max_num=20), dict(type='soft_nms')], ids=str)
+def test_proposals_equal_those_of_mmdet(count, min_bbox_size, options):
+    head = build(small_config(FORMS[1])).rpn_head
+    nms = dict(dict(type='nms', iou_threshold=0.7), **options)
+    cfg = ConfigDict(max_per_img=50, min_bbox_size=min_bbox_size, nms=nms)
+    corner = torch.rand(count, 2) * 90
+    boxes = torch.cat([corner, corner + torch.rand(count, 2).mul(30).round()], dim=1)
+    candidates = InstanceData(
+        bboxes=boxes, scores=torch.rand(count), level_ids=torch.randint(0, 3, (count,))
+    )
+    ours = head._bbox_post_process(copy.deepcopy(candidates), cfg)
+    theirs = RPNHead._bbox_post_process(head, copy.deepcopy(candidates), cfg)
+    assert set(ours.keys()) == set(theirs.keys())
+    assert ours.bboxes.equal(theirs.bboxes) and ours.scores.equal(theirs.scores)
+    assert len(ours) == len(theirs) and not ours.labels.any()
 
 
 def test_ohem_keeps_the_rois_with_the_largest_total_loss():
