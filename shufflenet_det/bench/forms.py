@@ -182,11 +182,16 @@ def onnx_session(model: nn.Module, example: Tensor) -> Forward:
 
 
 def cpu_session(model: bytes) -> InferenceSession:
-    """A session of ONNX Runtime with as many threads as torch has."""
+    """A session of ONNX Runtime with as many threads as torch has.
+
+    Its threads stop spinning after each run: forms are timed in turn, and the spinning threads of
+    one would take the cores of the next.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     return onnxruntime.InferenceSession(model, options, ['CPUExecutionProvider'])
 
 
