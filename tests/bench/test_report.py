@@ -1,5 +1,6 @@
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import torch
@@ -97,6 +98,13 @@ def test_readme_is_filled_and_then_equal(folder, tmp_path):
     text = path.read_text()
     assert not report.readme_differs(path, folder)
     assert 'old' not in text and '| 1:12 |' in text and text.endswith('\nafter\n')
+
+
+def test_our_readme_shows_our_results():
+    root = Path(__file__).parents[2]
+    readme, results = root / 'README.md', root / 'data/results'
+    assert '<!-- results:' in readme.read_text()
+    assert not report.readme_differs(readme, results), 'python tools/report.py --readme README.md'
 
 
 def test_readme_without_markers_needs_no_results(tmp_path):
