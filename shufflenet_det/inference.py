@@ -19,7 +19,7 @@ from numpy import ndarray
 
 from .atomic import replace_file
 from .engine import load_config
-from .robust.images import pad_thin
+from .thin import pad_thin
 
 IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 

@@ -12,6 +12,8 @@ import numpy as np
 import onnxruntime
 from numpy import ndarray
 
+from shufflenet_det.thin import pad_thin
+
 METADATA_KEY = 'shufflenet_det'
 """Metadata property of the .onnx file that holds a `ModelInfo` as JSON."""
 
@@ -109,6 +111,8 @@ class Detector:
     def __call__(self, image: ndarray | str | Path) -> tuple[ndarray, ndarray, ndarray]:
         """Boxes (K, 4) x1, y1, x2, y2 in pixels of the image, scores (K,) and labels (K,).
 
+        A very thin image is padded with black as in PyTorch; boxes end at the image's border.
+
         Args:
             image: BGR image (H, W, 3) uint8, or an image file.
 
@@ -117,14 +121,16 @@ class Detector:
             ValueError: If it is no image.
         """
         image = _checked(read_image(image) if isinstance(image, str | Path) else image)
-        resized = image if self.info.resize is None else self.info.resize(image)
+        padded = pad_thin(image)
+        resized = padded if self.info.resize is None else self.info.resize(padded)
         batch = np.ascontiguousarray(resized.transpose(2, 0, 1)[None])
         boxes, scores, labels = (out[0] for out in self.session.run(None, {'images': batch}))
         found = labels >= 0
-        height = resized.shape[0] / image.shape[0]
-        width = resized.shape[1] / image.shape[1]
+        height = resized.shape[0] / padded.shape[0]
+        width = resized.shape[1] / padded.shape[1]
         factor = np.array([1 / width, 1 / height] * 2, dtype=boxes.dtype)
-        return boxes[found] * factor, scores[found], labels[found]
+        limit = np.array(image.shape[1::-1] * 2, dtype=boxes.dtype)
+        return (boxes[found] * factor).clip(0, limit), scores[found], labels[found]
 
 
 def read_image(path: str | Path) -> ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 
 import mmcv
 import mmengine.fileio as fileio
@@ -15,7 +14,6 @@ from mmengine.registry import TRANSFORMS
 from torch.utils.data import get_worker_info
 
 POLICIES = ('fail', 'skip')
-THINNEST = 100  # longer side / shorter side
 _WORKERS = 256
 _ENDS = {  # start of a file -> (what must follow it, after what)
     b'\xff\xd8': (b'\xff\xd9', b'\xff\xda'),
@@ -69,17 +67,6 @@ def read_image(
             'all such'
         )
     return image
-
-
-def pad_thin(image: np.ndarray) -> np.ndarray:
-    """The image (H, W, 3), below and right of it black where a side is under 1 % of the other.
-
-    Resized to a detector's input, a thinner image would have no pixel left.
-    """
-    height, width = image.shape[:2]
-    least = math.ceil(max(height, width) / THINNEST)
-    below, right = max(0, least - height), max(0, least - width)
-    return np.pad(image, ((0, below), (0, right), (0, 0))) if below or right else image
 
 
 @TRANSFORMS.register_module()

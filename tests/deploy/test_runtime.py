@@ -65,6 +65,17 @@ def test_runs_where_torch_and_mmdet_are_not_installed(single, image, tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize('size', [(1, 1), (1, 5000), (5000, 1)])
+def test_thin_images_give_boxes_inside_as_in_pytorch(single, size):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    boxes, scores, labels = Detector(single.onnx)(image)
+    theirs = single.predictor()(image)
+    assert (boxes >= 0).all() and (boxes <= [size[1], size[0]] * 2).all()
+    assert len(scores) == len(theirs[1])
+    np.testing.assert_allclose(scores, theirs[1], atol=1e-3)
+    np.testing.assert_array_equal(labels, theirs[2])
+
+
 @pytest.mark.skipif(importlib.util.find_spec('openvino') is None, reason='needs openvino')
 def test_openvino_reads_the_same_file_and_agrees(exported, image):
     import openvino

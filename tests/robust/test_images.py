@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from shufflenet_det.robust.images import CheckedLoadImage, decode, pad_thin, read_image
+from shufflenet_det.robust.images import CheckedLoadImage, decode, read_image
+from shufflenet_det.thin import pad_thin
 
 
 @pytest.fixture
