@@ -62,6 +62,14 @@ def test_two_categories_of_one_name_are_found():
     assert [f.kind for f in check.check_annotations(content)] == ['duplicate name']
 
 
+def test_category_ids_of_mixed_types_are_listed():
+    content = copy.deepcopy(GOOD)
+    content['categories'].append(dict(id='4', name='box'))
+    content['annotations'][0]['category_id'] = 9
+    (fault,) = check.check_annotations(content)
+    assert fault.kind == 'unknown category' and "['4', 3]" in str(fault)
+
+
 def test_cleaning_removes_annotations_of_removed_images():
     content = copy.deepcopy(GOOD)
     content['images'][0]['height'] = -1
