@@ -140,7 +140,10 @@ def _annotation_faults(
     annotation: Mapping, images: Mapping, categories: set
 ) -> Iterator[tuple[str, str]]:
     if annotation['category_id'] not in categories:
-        yield 'unknown category', f'{annotation["category_id"]!r}, known {sorted(categories, key=repr)[:10]}'
+        yield (
+            'unknown category',
+            f'{annotation["category_id"]!r}, known {sorted(categories, key=repr)[:10]}',
+        )
     image = images.get(annotation['image_id'])
     if image is None:
         yield 'unknown image', f'image_id {annotation["image_id"]!r}'
