@@ -26,6 +26,26 @@ class InstallPth(Distribution().get_command_class('install_data')):
         super().finalize_options()
 
 
+class BuildWithConfigs(Distribution().get_command_class('build_py')):
+    """Puts configs/ where MMEngine and MIM look in an installed package: `.mim/configs`."""
+
+    def _get_data_files(self) -> list:
+        return super()._get_data_files() + self.configs()
+
+    def get_data_files_without_manifest(self) -> list:
+        """What the source distribution asks for."""
+        return super().get_data_files_without_manifest() + self.configs()
+
+    def configs(self) -> list[tuple[str, str, str, list[str]]]:
+        """Each folder as (package, source, target, file names)."""
+        target = Path(self.build_lib) / 'shufflenet_det/.mim'
+        folders = sorted({path.parent for path in Path('configs').rglob('*.py')})
+        return [
+            ('shufflenet_det', str(f), str(target / f), sorted(p.name for p in f.glob('*.py')))
+            for f in folders
+        ]
+
+
 setup(
     name='shufflenet_det',
     version=run_path(str(ROOT / 'shufflenet_det/version.py'))['__version__'],
@@ -35,7 +55,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['shufflenet_det', 'shufflenet_det.*']),
     distclass=PthDistribution,
-    cmdclass={'install_data': InstallPth},
+    cmdclass={'build_py': BuildWithConfigs, 'install_data': InstallPth},
     data_files=[('', ['shufflenet_det/shufflenet_det_mmcv.pth'])],
     python_requires='>=3.10',
     install_requires=[

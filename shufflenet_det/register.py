@@ -1,9 +1,10 @@
-"""Makes MMDetection know this package: mmcv ops first, then every registered module."""
+"""Makes MMDetection know this package: mmcv ops and configs first, then registered modules."""
 
-from . import mmcv_finder, serialization
+from . import config_scope, mmcv_finder, serialization
 
 mmcv_finder.install()
 serialization.allow_mmengine_types()
+config_scope.install()
 
 from . import backbones, detectors, robust  # noqa: E402
 from .data import demo_dataset  # noqa: E402
