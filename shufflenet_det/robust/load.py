@@ -17,6 +17,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.data import generate
 from shufflenet_det.engine import load_config
 
@@ -114,10 +115,8 @@ def main(argv: list[str] | None = None) -> None:
             result = overhead(folder)
         else:
             result = load_test(folder, args.iterations)
-    text = json.dumps(result, indent=1)
-    if args.out:
-        Path(args.out).write_text(text + '\n')
-    print(text)
+        kind = 'overhead' if args.overhead else 'load'
+        print(json.dumps(write_result(args.out, kind, environment(), result=result), indent=1))
 
 
 if __name__ == '__main__':

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from mmdet.utils import register_all_modules
 
-import shufflenet_det
+from shufflenet_det.bench.environment import environment, write_result
 
-from . import annotation_rows, checkpoint_rows, fuzz, image_rows, model_rows, process_rows
+from . import (
+    annotation_rows,
+    checkpoint_rows,
+    fuzz,
+    image_rows,
+    kill_rows,
+    model_rows,
+    process_rows,
+)
 from .case import CASES, Case, Lab
 from .tiny import tiny_config
 
-MODULES = (image_rows, annotation_rows, model_rows, checkpoint_rows, process_rows, fuzz)
+MODULES = (
+    image_rows, annotation_rows, model_rows, checkpoint_rows, kill_rows, process_rows, fuzz,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,12 +75,11 @@ def main(argv: list[str] | None = None) -> None:
             print(f'row {case.row:2d} {mark} {case.name}: {outcome.message[:300]}', flush=True)
     handled = sum(outcome.handled for outcome in outcomes)
     if args.out:
-        report = dict(
-            form='short' if args.short else 'long', tried=len(outcomes), handled=handled,
-            versions=dict(shufflenet_det=shufflenet_det.__version__, torch=torch.__version__),
-            outcomes=[asdict(outcome) for outcome in outcomes],
+        form = 'short' if args.short else 'long'
+        write_result(
+            args.out, 'fault drill', environment(), form=form, tried=len(outcomes),
+            handled=handled, outcomes=outcomes,
         )  # fmt: skip
-        Path(args.out).write_text(json.dumps(report, indent=1) + '\n')
     print(f'{len(outcomes)} tried, {handled} handled')
     sys.exit(handled != len(outcomes))
 

@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from ..checkpoint import INTERRUPTED, newest_intact
+from ..checkpoint import INTERRUPTED
 from ..guards import StopRequest, check_match
 from .case import Lab, case, confirm, refused
 from .processes import run
@@ -132,44 +132,6 @@ def disk_full(lab: Lab) -> str:
     last = Path((lab.folder / 'work/last_checkpoint').read_text())
     confirm(last.name == 'epoch_1.pth' and load(last)['meta']['epoch'] == 1, str(last))
     return ended.last_error
-
-
-def die_in_save(step: int, how: int) -> None:
-    """Make this process get a signal at system call number ``step`` of its checkpoint files."""
-    count = 0
-
-    def dying(call: Callable) -> Callable:
-        def wrapped(*args, **kwargs):
-            nonlocal count
-            if count == step:
-                os.kill(os.getpid(), how)
-            count += 1
-            return call(*args, **kwargs)
-
-        return wrapped
-
-    os.fsync, os.replace, os.unlink = map(dying, (os.fsync, os.replace, os.unlink))
-    os.remove = dying(os.remove)
-
-
-@case(21, 'killed during saves, one file kept')
-def kills(lab: Lab) -> str:
-    count, resumed = (5 if lab.short else 20), []
-    options = dict(default_hooks__checkpoint__by_epoch=False, train_cfg__max_epochs=50, resume=True)
-    for number in range(count):
-        how = signal.SIGTERM if number % 5 == 4 else signal.SIGKILL
-
-        def target(step: int = 9 + number * 3 % 11, how: int = how) -> None:
-            die_in_save(step, how)
-            train_with(lab, 'work', **options)()
-
-        ended = run(target, lab.folder / f'{number}.log')
-        confirm(ended.code in (-signal.SIGKILL, StopRequest.EXIT_CODE), ended.last_error)
-        path = newest_intact(lab.folder / 'work')
-        confirm(path, f'kill {number}: nothing to resume from')
-        resumed.append(load(Path(path))['meta']['iter'])
-    confirm(resumed == sorted(resumed) and resumed[-1] >= count, f'iterations {resumed}')
-    return f'{count} of {count} resumed, after iterations {resumed}'
 
 
 def difference(first: Path, second: Path) -> list[str]:
