@@ -9,7 +9,7 @@ from mmdet.evaluation import CocoMetric
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 
 from .checkpoint import SafeCheckpointHook, newest_intact
 from .data import check_training_data
@@ -48,7 +48,8 @@ class ProtectionHook(Hook):
     ``custom_hooks = [dict(type='ProtectionHook')]`` are all that a config needs. The plain
     `CheckpointHook`, `EpochBasedTrainLoop`, `LoadImageFromFile` and `CocoMetric` become
     `SafeCheckpointHook`, `ResumableTrainLoop`, `CheckedLoadImage` and `SafeCocoMetric` with the
-    same settings; subclasses of them are left alone, and the log says so.
+    same settings; subclasses of them are left alone, and the log says so. Other training loops,
+    such as `IterBasedTrainLoop`, get everything but the bit-identical resume.
 
     Args:
         unreadable_images: ``'fail'``, or ``'skip'`` to train on another image and count.
@@ -65,7 +66,7 @@ class ProtectionHook(Hook):
         self._loaders: list[CheckedLoadImage] = []
 
     def before_run(self, runner: Runner) -> None:
-        trains = isinstance(runner._train_loop, EpochBasedTrainLoop)
+        trains = isinstance(runner._train_loop, BaseLoop)  # until it is built, a dict
         if trains:
             check_training_data(runner.cfg)
             self._protect_training(runner)

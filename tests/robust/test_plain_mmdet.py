@@ -103,6 +103,31 @@ def test_one_hook_puts_every_protection_in_place(cfg, tmp_path):
     assert (tmp_path / 'work/last_checkpoint').read_text() == str(tmp_path / 'work/epoch_1.pth')
 
 
+@pytest.fixture
+def by_iteration(cfg):
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=3, val_interval=3)
+    cfg.default_hooks.checkpoint.update(interval=2, by_epoch=False)
+    return cfg
+
+
+def test_iteration_loop_keeps_verified_checkpoints_and_falls_back(by_iteration, tmp_path):
+    Runner.from_cfg(by_iteration).train()
+    work = tmp_path / 'work'
+    (work / 'iter_3.pth').write_bytes(b'torn')
+    by_iteration.update(resume=True, experiment_name='resumed')
+    by_iteration.train_cfg.update(max_iters=4, val_interval=4)
+    runner = Runner.from_cfg(by_iteration)
+    runner.train()
+    assert runner._load_from == str(work / 'iter_2.pth')
+    assert runner.iter == 4 and (work / 'iter_4.pth').is_file()
+
+
+def test_iteration_loop_checks_the_data_first(by_iteration):
+    by_iteration.train_dataloader.dataset.metainfo = dict(classes=('cat', 'dog'))
+    with pytest.raises(DataError, match=r"(?s)'cat', 'dog'.*'disk'"):
+        Runner.from_cfg(by_iteration).train()
+
+
 def test_class_names_unlike_the_file_stop_before_step_1(cfg):
     cfg.train_dataloader.dataset.metainfo = dict(classes=('cat', 'dog'))
     with pytest.raises(DataError, match=r"(?s)'cat', 'dog'.*'disk'"):
