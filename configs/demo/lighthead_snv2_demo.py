@@ -6,7 +6,7 @@ _base_ = ['../_base_/lighthead_fpn.py', '../_base_/coco.py', '../_base_/runtime.
 
 data_root = '{{$DEMO_ROOT:data/demo}}'
 num_classes = 8
-max_epochs = 48
+max_epochs = 32
 scale = (192, 192)
 
 model = dict(
@@ -33,7 +33,8 @@ model = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Resize', scale=scale, keep_ratio=True),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='RandomChoiceResize', scales=[(160, 160), scale, (224, 224)], keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
 ]
