@@ -75,8 +75,8 @@ def out_of_memory(lab: Lab) -> str:
         resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))
         cfg = tiny_config(lab.data, lab.folder / 'work')
         for step in cfg.train_dataloader.dataset.pipeline:
-            if step.type == 'Resize':
-                step.scale = (8000, 8000)
+            if step.type == 'RandomChoiceResize':
+                step.scales = [(8000, 8000)]
         train(cfg)
 
     ended = run(target, lab.folder / 'log')

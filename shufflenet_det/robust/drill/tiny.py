@@ -32,6 +32,8 @@ def tiny_config(data_root: str | Path, work_dir: str | Path, **options) -> Confi
         for step in loader.dataset.pipeline:
             if step.type == 'Resize':
                 step.scale = (64, 64)
+            if step.type == 'RandomChoiceResize':
+                step.scales = [(64, 64)]
     cfg.model.backbone.update(arch=ConfigDict(ARCH), init_cfg=None)
     cfg.model.rpn_head.feat_channels = 16
     cfg.model.roi_head.bbox_head.fc_out_channels = 32
