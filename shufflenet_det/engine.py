@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
 
+from .options import apply_options, option_names, option_path
 from .robust.data import check_training_data, datasets
 
 HOW_TO_GET_COCO = (
@@ -20,8 +21,10 @@ HOW_TO_GET_COCO = (
 )
 
 
-def load_config(path: str | Path, options: Mapping | None = None) -> Config:
-    """Read a config and merge options into it.
+def load_config(
+    path: str | Path, options: Mapping | None = None, named: Iterable[str] = ()
+) -> Config:
+    """Read a config, merge named options of configs/options over it, and then single settings.
 
     A changed ``data_root`` moves every path of the config that starts with the old one, which
     MMEngine's merging alone does not do.
@@ -29,6 +32,7 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
     Raises:
         FileNotFoundError: If the config does not exist.
         SyntaxError: If it is no Python; with path and line.
+        ValueError: As ``apply_options``.
     """
     try:
         cfg = Config.fromfile(str(path))
@@ -36,6 +40,7 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
         raise SyntaxError(
             f'{path}, line {error.lineno}: {error.msg}; correct the config'
         ) from error
+    apply_options(cfg, named)
     old_root = cfg.get('data_root')
     if options:
         cfg.merge_from_dict(dict(options))
@@ -184,6 +189,10 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that tools/train.py and tools/test.py share."""
     parser.add_argument('--work-dir', help='logs and results (default: work_dirs/CONFIG_NAME)')
     parser.add_argument(
+        '--option', nargs='+', default=[], metavar='NAME', type=_option,
+        help=f'merge over the config, before --cfg-options: {", ".join(option_names())}',
+    )  # fmt: skip
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='settings to change, key=value'
     )
     parser.add_argument(
@@ -193,3 +202,11 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         help='how the processes were started',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def _option(name: str) -> str:
+    try:
+        option_path(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return name

@@ -6,7 +6,7 @@ mmcv_finder.install()
 serialization.allow_mmengine_types()
 config_scope.install()
 
-from . import backbones, detectors, robust  # noqa: E402
+from . import backbones, detectors, precision, robust  # noqa: E402
 from .data import demo_dataset  # noqa: E402
 
-__all__ = ['backbones', 'demo_dataset', 'detectors', 'robust']
+__all__ = ['backbones', 'demo_dataset', 'detectors', 'precision', 'robust']

@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', help='write the predictions to this .pkl file')
     parser.add_argument('--show-dir', help='draw predictions beside the ground truth into DIR')
-    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument('--tta', action='store_true', help="the config's test-time augmentation")
     parser.add_argument('--classwise', action='store_true', help='AP of each class')
     engine.add_launch_arguments(parser)
     args = parser.parse_args()
@@ -26,10 +26,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    cfg = engine.load_config(args.config, args.cfg_options)
+    cfg = engine.load_config(args.config, args.cfg_options, args.option)
     engine.check_paths(cfg, ('test',))
     work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
-    engine.prepare_test(cfg, work_dir, args.checkpoint, args.show_dir, args.tta, args.classwise)
+    tta = args.tta or 'tta' in args.option
+    engine.prepare_test(cfg, work_dir, args.checkpoint, args.show_dir, tta, args.classwise)
     engine.init_distributed(cfg, args.launcher, args.local_rank)
     runner = Runner.from_cfg(cfg)
     if args.out:

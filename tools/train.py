@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    cfg = engine.load_config(args.config, args.cfg_options)
+    cfg = engine.load_config(args.config, args.cfg_options, args.option)
     engine.check_paths(cfg, ('train', 'val'))
     work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
     engine.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)

@@ -82,7 +82,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     """`EpochBasedTrainLoop` that goes on in the middle of an epoch where it was stopped.
 
     Random numbers of the data are keyed by seed, rank, epoch and batch, those of the model go on
-    from the state in the checkpoint. Building iterators and validating draw from neither.
+    from the state in the checkpoint, as do gradients that are being accumulated. Building
+    iterators and validating draw from neither.
     Takes the arguments of `EpochBasedTrainLoop`; the dataloader must be a config.
     """
 
@@ -102,6 +103,11 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             rng=self._rng or capture_rng(),
             sampler_seed=getattr(self.sampler, 'seed', None),
             batches=len(self.dataloader),
+            gradients={
+                name: weight.grad.cpu()
+                for name, weight in self.runner.model.named_parameters()
+                if weight.grad is not None  # summed up for a step that is still to come
+            },
         )
 
     def load_state(self, state: dict) -> None:
@@ -118,6 +124,9 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             )
         if state['sampler_seed'] is not None:
             self.sampler.seed = state['sampler_seed']
+        for name, weight in self.runner.model.named_parameters():
+            if name in state.get('gradients', {}):
+                weight.grad = state['gradients'][name].to(weight)
         self._rng = state['rng']
 
     def run_epoch(self) -> None:
