@@ -38,7 +38,8 @@ def test_config_names_its_data(path):
         assert dataset.data_root == 'elsewhere/set'
         built = DATASETS.build(dict(dataset, lazy_init=True))
         assert len(built.metainfo['classes']) == cfg.num_classes
-    assert cfg.val_evaluator.ann_file == f'elsewhere/set/{cfg.val_dataloader.dataset.ann_file}'
+    if cfg.val_evaluator.type != 'VOCMetric':
+        assert cfg.val_evaluator.ann_file == f'elsewhere/set/{cfg.val_dataloader.dataset.ann_file}'
 
 
 @pytest.mark.parametrize('path', [p for p in CONFIGS if p.count('/') == 1])
