@@ -10,6 +10,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from shufflenet_det.config_scope import config_path
 from shufflenet_det.engine import load_config, prepare_test
 from shufflenet_det.options import apply_options, option_names
 from shufflenet_det.robust.drill.tiny import tiny_config, train
@@ -49,6 +50,15 @@ def test_option_leaves_a_config_that_builds(path, name):
     cfg.model.backbone.init_cfg = None
     MODELS.build(cfg.model)
     assert not {'append', 'roi_box_heads', 'multi_scale', 'mosaic_mixup', 'tta'} & set(cfg)
+
+
+@pytest.mark.parametrize('name', option_names())
+def test_option_goes_on_configs_of_mmdet(name):
+    register_all_modules()
+    cfg = load_config(config_path('mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py'))
+    before = cfg.pretty_text
+    MODELS.build(apply_options(cfg, [name]).model)
+    assert cfg.pretty_text != before
 
 
 @pytest.mark.parametrize('name', TRAINED)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from .errors import Error
 from .records import Records
@@ -91,8 +92,14 @@ def _draw(axes: Axes, records: Records, error: Error) -> None:
     axes.set_title(caption(records, error), fontsize=9)
 
 
-def _box(axes: Axes, bbox: Sequence[float], colour: str, **style) -> None:
-    axes.add_patch(Rectangle(bbox[:2], *bbox[2:], fill=False, edgecolor=colour, **style))
+def _box(axes: Axes, bbox: Sequence[float], colour: str, linewidth: float, **style) -> None:
+    outline = [withStroke(linewidth=linewidth + 2, foreground='white')]  # seen on any ground
+    axes.add_patch(
+        Rectangle(
+            bbox[:2], *bbox[2:], fill=False, edgecolor=colour, linewidth=linewidth,
+            path_effects=outline, **style,
+        )
+    )  # fmt: skip
 
 
 def caption(records: Records, error: Error) -> str:
