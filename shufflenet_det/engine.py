@@ -108,7 +108,9 @@ def prepare_training(
     cfg.work_dir = work_dir
     if amp:
         if not torch.cuda.is_available():
-            raise RuntimeError('--amp needs a CUDA device and none is visible: leave it out')
+            raise RuntimeError(
+                '--amp needs a CUDA device and none is visible; take --option amp_bf16'
+            )
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if auto_scale_lr:
@@ -139,22 +141,22 @@ def prepare_test(
         work_dir: Where logs go.
         checkpoint: Weights to test.
         show_dir: Draw every prediction beside its ground truth into this folder of work_dir.
-        tta: Test-time augmentation by the config's tta_model and tta_pipeline.
+        tta: Test-time augmentation by the config's tta_model and tta_pipeline, or by the option of
+            this name where it has none.
         classwise: AP of each class.
 
     Raises:
-        KeyError: If tta is asked for and the config has no tta_model or tta_pipeline.
+        ValueError: If tta is asked for and the test pipeline has no step that resizes.
     """
     cfg.work_dir = work_dir
     cfg.load_from = checkpoint
     if show_dir is not None:
         cfg.default_hooks.visualization.update(draw=True, test_out_dir=show_dir)
-    if classwise:
+    if classwise and cfg.test_evaluator.type != 'VOCMetric':  # which always shows each class
         cfg.test_evaluator.classwise = True
     if tta:
-        missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
-        if missing:
-            raise KeyError(f'--tta needs {missing} in the config; see configs/_base_/coco.py')
+        if not {'tta_model', 'tta_pipeline'} <= set(cfg):
+            apply_options(cfg, ['tta'])
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     return cfg

@@ -34,7 +34,10 @@ def option_path(name: str) -> Path:
     """
     path = Path(name) if name.endswith('.py') else _folder() / f'{name}.py'
     if not path.is_file():
-        raise ValueError(f'--option {name} does not exist; there are {option_names()}')
+        raise ValueError(
+            f'option {name} does not exist; there are {", ".join(option_names())}; or give the '
+            'path of a .py file'
+        )
     return path
 
 
@@ -55,7 +58,7 @@ def apply_options(cfg: Config, names: Iterable[str]) -> Config:
                 try:
                     step(cfg, **settings.pop(key))
                 except ValueError as error:
-                    raise ValueError(f'--option {name}: {error}') from error
+                    raise ValueError(f'option {name}: {error}') from error
         cfg.merge_from_dict(settings)
     return cfg
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from mmdet.registry import METRICS
 from mmdet.utils import register_all_modules
 
 from shufflenet_det.data import CLASSES, generate, generate_voc
-from shufflenet_det.engine import check_paths, load_config
+from shufflenet_det.engine import check_paths, load_config, prepare_test
 from shufflenet_det.robust import DataError
 from shufflenet_det.robust.drill.tiny import shrink, train
 
@@ -78,3 +79,9 @@ def test_faulty_voc_box_stops_before_step_1(cfg, sets, tmp_path):
     path.write_text(text.replace(f'<xmax>{last}<', '<xmax>1<', 1))
     with pytest.raises(DataError, match=f'empty box: image {path.stem}'):
         check_paths(cfg, ('train',))
+
+
+@pytest.mark.parametrize('cfg', FORMATS, indirect=True)
+def test_classwise_evaluation_builds(cfg):
+    prepare_test(cfg, 'work', 'x.pth', classwise=True)
+    METRICS.build(cfg.test_evaluator)

@@ -71,11 +71,11 @@ def test_test_switches():
     assert cfg.test_evaluator.classwise and cfg.load_from == 'x.pth'
 
 
-def test_tta_needs_its_pipeline():
+def test_tta_of_the_config_is_kept():
     cfg = engine.load_config(DEMO)
-    cfg.pop('tta_model')
-    with pytest.raises(KeyError, match='tta_model'):
-        engine.prepare_test(cfg, 'work', 'x.pth', tta=True)
+    cfg.update(tta_model=dict(type='Mine'), tta_pipeline=[dict(type='Load')])
+    engine.prepare_test(cfg, 'work', 'x.pth', tta=True)
+    assert cfg.model.type == 'Mine' and cfg.test_dataloader.dataset.pipeline[0].type == 'Load'
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_multi_scale_and_mosaic_combine_in_either_order():
 
 
 def test_tta_takes_the_scale_of_the_test_pipeline():
-    cfg = load_config(ROOT / CONFIGS[1], named=['tta'])
+    cfg = load_config(ROOT / CONFIGS[1])
     prepare_test(cfg, 'work', 'x.pth', tta=True)
     resized = cfg.test_dataloader.dataset.pipeline[1].transforms[0]
     assert [step.scale for step in resized] == [(192, 192), (240, 240)]
@@ -152,7 +152,7 @@ def test_boxes_of_the_head(tiny, name, outputs):
 
 
 def test_unknown_option_lists_what_exists():
-    with pytest.raises(ValueError, match=r'--option emma does not exist.*accumulate.*ema'):
+    with pytest.raises(ValueError, match=r'option emma does not exist.*accumulate.*ema'):
         load_config(ROOT / CONFIGS[0], named=['emma'])
 
 

@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', help='write the predictions to this .pkl file')
     parser.add_argument('--show-dir', help='draw predictions beside the ground truth into DIR')
-    parser.add_argument('--tta', action='store_true', help="the config's test-time augmentation")
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument('--classwise', action='store_true', help='AP of each class')
     engine.add_launch_arguments(parser)
     args = parser.parse_args()

@@ -56,27 +56,3 @@ val_evaluator = dict(
     type='CocoMetric', ann_file=f'{data_root}/{val_ann}', metric='bbox', format_only=False
 )
 test_evaluator = val_evaluator
-
-tta_model = dict(
-    type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
-)
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [dict(type='Resize', scale=s, keep_ratio=True) for s in [(1200, 800), (1500, 1000)]],
-            [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)],
-            [dict(type='LoadAnnotations', with_bbox=True)],
-            [
-                dict(
-                    type='PackDetInputs',
-                    meta_keys=(
-                        'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
-                        'flip_direction',
-                    ),
-                )
-            ],
-        ],
-    ),
-]  # fmt: skip

@@ -93,7 +93,7 @@ def _draw(axes: Axes, records: Records, error: Error) -> None:
 
 
 def _box(axes: Axes, bbox: Sequence[float], colour: str, linewidth: float, **style) -> None:
-    outline = [withStroke(linewidth=linewidth + 2, foreground='white')]  # seen on any ground
+    outline = [withStroke(linewidth=linewidth + 1.2, foreground='white')]  # seen on any ground
     axes.add_patch(
         Rectangle(
             bbox[:2], *bbox[2:], fill=False, edgecolor=colour, linewidth=linewidth,

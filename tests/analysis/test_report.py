@@ -1,6 +1,8 @@
 """Analyses of detections on generated images, in both formats of both inputs."""
 
 import json
+import runpy
+import sys
 from pathlib import Path
 
 import cv2
@@ -103,6 +105,29 @@ def test_file_that_is_no_json_is_named(cfg, tmp_path):
     (tmp_path / 'x.json').write_text('{')
     with pytest.raises(ValueError, match=r'x\.json: no detections in JSON'):
         analyze(cfg, str(COCO), str(tmp_path / 'x.json'), str(tmp_path / 'out'))
+
+
+def run_tool(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['analyze.py', *map(str, arguments)])
+    runpy.run_path(str(ROOT / 'tools/analyze.py'), run_name='__main__')
+
+
+def test_tool_writes_and_says_where(demo, results, tmp_path, monkeypatch, capsys):
+    (tmp_path / 'found.json').write_text(json.dumps(results))
+    run_tool(
+        monkeypatch, COCO, tmp_path / 'found.json', '--out', tmp_path / 'out', '--data-root',
+        demo.root,
+    )  # fmt: skip
+    output = capsys.readouterr().out
+    assert f'{len(results) - 2} right; errors: 1 classification, 1 localisation' in output
+    assert f'are in {tmp_path / "out"}' in output
+
+
+def test_tool_ends_with_one_line_on_bad_input(demo, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_tool(monkeypatch, COCO, tmp_path / 'absent.json', '--data-root', demo.root)
+    assert ended.value.code == 2
+    assert 'absent.json: no detections in JSON' in capsys.readouterr().err
 
 
 def test_checkpoint_on_pascal_voc_data(tmp_path):
