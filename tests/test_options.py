@@ -137,10 +137,10 @@ def test_tta_takes_the_scale_of_the_test_pipeline():
     assert [step.scale for step in resized] == [(192, 192), (240, 240)]
 
 
-def test_tta_predicts(tiny):
-    cfg = tiny('tta')
-    cfg.model = dict(**cfg.tta_model, module=cfg.model)
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+def test_tta_predicts_with_a_checkpoint(tiny, tmp_path):
+    train(tiny(train_cfg__max_epochs=1))
+    cfg = prepare_test(tiny(), str(tmp_path), str(tmp_path / 'work/epoch_1.pth'), tta=True)
+    cfg.experiment_name = 'tta'
     assert 'coco/bbox_mAP' in Runner.from_cfg(cfg).test()
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from mmcv.transforms import LoadImageFromFile
 from mmdet.evaluation import CocoMetric
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 
@@ -113,7 +113,9 @@ class ProtectionHook(Hook):
         return loaders
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = runner.model
+        if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
         weights = checkpoint.get('state_dict', checkpoint)
         runner.logger.info(check_match(model.state_dict(), weights))
 
