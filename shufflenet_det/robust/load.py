@@ -1,48 +1,140 @@
-"""What the protections cost, and whether a long run stays flat.
+"""Whether long runs stay flat, and what the protections cost.
 
 python -m shufflenet_det.robust.load [--overhead] [--out FILE]
+
+Exits with 1 where memory, open files or processes grow beyond the stated bounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from mmdet.utils import register_all_modules
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from shufflenet_det import engine
+from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.data import generate
-from shufflenet_det.engine import load_config
 
+from .drill.processes import run
 from .drill.tiny import BASE, BATCHES, tiny_config, train
+from .usage import Bound, Usage, UsageHook, Verdict, judge, measure
+
+WARM_UP = 200
+"""Iterations or images before which nothing is judged."""
+
+BATCH = 20
+"""Images in a batch of the evaluation."""
+
+IN_FLIGHT = 4 * 6
+"""Shared tensors in flight for each image of a batch: 2 workers fetch 2 batches, 6 tensors each."""
+
+STEADY = dict(files=Bound(slope=0.5, spread=2), processes=Bound(slope=0, spread=0))
+TRAINING = dict(
+    STEADY, resident_mib=Bound(slope=4, spread=32), shared_tensors=Bound(10, 2 * IN_FLIGHT)
+)
+EVALUATION = dict(
+    STEADY, resident_mib=Bound(slope=16, spread=96), shared_tensors=Bound(100, BATCH * IN_FLIGHT)
+)
+"""The predictions of an image are kept until all are scored: 100 of them are some KiB."""
+
+SCORING_MIB = 1024
+"""What scoring all predictions at the end may need beyond the most that predicting needed."""
+
+LIMIT = 3600.0
 
 
-class Usage(Hook):
-    """Notes resident memory in MiB, open files and processes every 100 iterations."""
+def load_training(folder: Path, iterations: int) -> list[Usage]:
+    """Usage of the smallest training with 2 workers, every 50 iterations."""
+    usage = UsageHook(interval=50)
+    options = dict(
+        train_dataloader__num_workers=2,
+        train_dataloader__persistent_workers=True,
+        train_cfg__max_epochs=-(-iterations // BATCHES),
+        train_cfg__val_interval=10**6,
+        default_hooks__checkpoint__interval=50,
+    )
+    train(tiny_config(folder / 'data', folder / 'train', **options), usage)
+    return usage.rows
 
-    def __init__(self) -> None:
-        self.rows: list[dict[str, int]] = []
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        if runner.iter % 100:
-            return
-        resident = int(Path('/proc/self/statm').read_text().split()[1]) * os.sysconf('SC_PAGESIZE')
-        children = Path(f'/proc/self/task/{os.getpid()}/children').read_text().split()
-        self.rows.append(
-            dict(
-                iteration=runner.iter,
-                resident_mib=resident >> 20,
-                files=len(os.listdir('/proc/self/fd')),
-                processes=1 + len(children),
-            )
-        )
+def load_evaluation(folder: Path, images: int) -> list[Usage]:
+    """Usage of the path of tools/test.py over ``images`` images; the last row is after scoring.
+
+    The annotation file names the generated images again and again under new ids.
+    """
+    cfg = tiny_config(folder / 'data', folder / 'test')
+    annotations = folder / 'many.json'
+    source = Path(cfg.test_dataloader.dataset.data_root, cfg.test_dataloader.dataset.ann_file)
+    annotations.write_text(json.dumps(repeated(json.loads(source.read_text()), images)))
+    cfg.test_dataloader.update(batch_size=BATCH, num_workers=2)
+    cfg.test_dataloader.dataset.ann_file = cfg.test_evaluator.ann_file = str(annotations)
+    cfg.model.test_cfg.rcnn.score_thr = 0.001  # as many predictions as there can be
+    config, weights = folder / 'config.py', (folder / 'train/last_checkpoint').read_text()
+    cfg.dump(config)
+    cfg = engine.load_config(config)
+    engine.prepare_test(cfg, str(folder / 'test'), weights)
+    runner = Runner.from_cfg(cfg)
+    usage = UsageHook(interval=max(1, images // BATCH // 50), step=BATCH)
+    runner.register_hook(usage, priority='VERY_LOW')
+    runner.test()
+    return [*usage.rows, measure(images)]
+
+
+def repeated(content: dict, images: int) -> dict:
+    """A COCO file with ``images`` images: those of ``content`` in turns, under new ids."""
+    own = {image['id']: [] for image in content['images']}
+    for annotation in content['annotations']:
+        own[annotation['image_id']].append(annotation)
+    records, annotations = [], []
+    for number in range(images):
+        image = content['images'][number % len(own)]
+        records.append(dict(image, id=number + 1))
+        annotations += [
+            dict(annotation, id=len(annotations) + k, image_id=number + 1)
+            for k, annotation in enumerate(own[image['id']], start=1)
+        ]
+    return dict(content, images=records, annotations=annotations)
+
+
+def apart(folder: Path, name: str, measured: Callable[[], object]) -> object:
+    """What ``measured`` returns, called in a process of its own that must end well."""
+    report = folder / f'{name}.json'
+
+    def target() -> None:
+        report.write_text(json.dumps(measured(), default=asdict))
+
+    ended = run(target, folder / f'{name}.log', LIMIT)
+    if ended.code:
+        raise ValueError(f'{name} ended with {ended.code}: {ended.last_error}')
+    return json.loads(report.read_text())
+
+
+def load_test(folder: Path, iterations: int, images: int) -> dict:
+    """Train and evaluate, and judge both."""
+    trained = apart(folder, 'training', lambda: load_training(folder, iterations))
+    tested = apart(folder, 'evaluation', lambda: load_evaluation(folder, images))
+    training, evaluation = ([Usage(**row) for row in rows] for rows in (trained, tested))
+    *looped, scored = evaluation
+    verdicts = judge('training', training, TRAINING, WARM_UP)
+    verdicts += judge('evaluation', looped, EVALUATION, WARM_UP)
+    before, after = looped[-1].peak_mib, scored.peak_mib
+    verdicts.append(
+        Verdict('scoring', 'peak_mib', images, images, before, after, 0, 0, SCORING_MIB,
+                after - before <= SCORING_MIB)
+    )  # fmt: skip
+    return dict(verdicts=verdicts, training=training, evaluation=evaluation)
 
 
 class Clock(Hook):
@@ -61,31 +153,17 @@ class Clock(Hook):
         self._start = now
 
 
-def load_test(work_dir: str, iterations: int = 2000) -> list[dict[str, int]]:
-    """Usage of the smallest training with 2 workers, every 100 iterations."""
-    usage = Usage()
-    options = dict(
-        train_dataloader__num_workers=2,
-        train_dataloader__persistent_workers=True,
-        train_cfg__max_epochs=-(-iterations // BATCHES),
-        train_cfg__val_interval=10**6,
-        default_hooks__checkpoint__interval=50,
-    )
-    train(tiny_config(Path(work_dir, 'data'), Path(work_dir, 'load'), **options), usage)
-    return usage.rows
-
-
-def overhead(work_dir: str, rounds: int = 4) -> dict[str, float]:
+def overhead(folder: Path, rounds: int = 4) -> dict[str, float]:
     """CPU time of an iteration of the demo config, plain and protected, in runs that take turns.
 
     The backbone is the paper's 1.0x, the images are generated, the data are loaded in the
     training process, so that the cost of every protection is in the time.
     """
-    data, times = generate(Path(work_dir, 'data'), num_train=240, num_val=4), {}
+    data, times = generate(folder / 'data', num_train=240, num_val=4), {}
     for number in range(2 * rounds):
         kind = ('plain', 'protected')[number % 2]
-        cfg = load_config(BASE, dict(data_root=str(data.root)))
-        cfg.work_dir, cfg.log_level = str(Path(work_dir, kind)), 'WARNING'
+        cfg = engine.load_config(BASE, dict(data_root=str(data.root)))
+        cfg.work_dir, cfg.log_level = str(folder / kind), 'WARNING'
         cfg.train_cfg.update(max_epochs=1, val_interval=2)
         cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
         cfg.randomness = dict(seed=number // 2)
@@ -103,21 +181,26 @@ def overhead(work_dir: str, rounds: int = 4) -> dict[str, float]:
     )
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--iterations', type=int, default=2000, help='of the load test')
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--iterations', type=int, default=2000, help='of the training')
+    parser.add_argument('--images', type=int, default=5000, help='of the evaluation')
     parser.add_argument('--overhead', action='store_true', help='compare, not load test')
+    parser.add_argument('--rounds', type=int, default=4, help='pairs of runs of --overhead')
     parser.add_argument('--out', help='write the result to this JSON file')
-    args = parser.parse_args(argv)
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory(prefix='load_') as folder:
+    register_all_modules()
+    with tempfile.TemporaryDirectory(prefix='load_') as name:
         if args.overhead:
-            result = overhead(folder)
-        else:
-            result = load_test(folder, args.iterations)
-        kind = 'overhead' if args.overhead else 'load'
-        print(json.dumps(write_result(args.out, kind, environment(), result=result), indent=1))
+            result = overhead(Path(name), args.rounds)
+            print(json.dumps(write_result(args.out, 'overhead', environment(), result=result)))
+            return
+        result = load_test(Path(name), args.iterations, args.images)
+    write_result(args.out, 'load', environment(), **result)
+    print(*result['verdicts'], sep='\n')
+    sys.exit(not all(verdict.flat for verdict in result['verdicts']))
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)
