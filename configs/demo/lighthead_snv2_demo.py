@@ -6,7 +6,7 @@ _base_ = ['../_base_/lighthead_fpn.py', '../_base_/coco.py', '../_base_/runtime.
 
 data_root = '{{$DEMO_ROOT:data/demo}}'
 num_classes = 8
-max_epochs = 32
+max_epochs = 40
 scale = (192, 192)
 
 model = dict(
