@@ -227,12 +227,29 @@ def reuse_tables(result: Mapping) -> Iterator[Table]:
     )  # fmt: skip
 
 
+def operator_tables(result: Mapping) -> Iterator[Table]:
+    """Ours beside torchvision's."""
+    yield Table(
+        'operators', "Operators on one image of 800x1216, ours and torchvision's.",
+        ('operator', 'input', 'ours, ms', 'p10', 'p90', "torchvision's, ms", 'p10', 'p90', 'n',
+         'speed / torchvision'),
+        tuple(
+            (row['operator'], row['setting'],
+             *(row[who][key] for who in ('ours', 'theirs')
+               for key in ('median_ms', 'p10_ms', 'p90_ms')),
+             row['ours']['n'], row['speed'])
+            for row in result['rows']
+        ),
+    )  # fmt: skip
+
+
 VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'latency': latency_tables,
     'detector latency': detector_tables,
     'decomposition': decomposition_tables,
     'guidelines': guideline_tables,
     'feature_reuse': reuse_tables,
+    'operators': operator_tables,
     'table7': lambda result: [table7(result)],
 }
 """Kind of result -> its tables; a new kind is a new row."""
