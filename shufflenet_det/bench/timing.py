@@ -23,6 +23,9 @@ MAX_WINDOWS = 8
 
 MIN_TURNS = 3
 
+REPEAT = 'first row again'
+"""Name of a second measurement of the first row: what two equal rows differ by is noise."""
+
 
 @dataclass(frozen=True)
 class Timing:

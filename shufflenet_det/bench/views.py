@@ -44,6 +44,12 @@ def _times(timing: Mapping) -> tuple[Cell, ...]:
     return (timing['median_ms'], timing['p10_ms'], timing['p90_ms'], timing['n'], speed)
 
 
+def _noise(result: Mapping) -> str:
+    if 'noise' not in result:
+        return ''
+    return f' Two measurements of the first row differ by {100 * result["noise"]:.1f} %.'
+
+
 _TIME_HEADER = ('median ms', 'p10', 'p90', 'n', 'images/s')
 
 
@@ -58,7 +64,8 @@ def latency_tables(result: Mapping) -> Iterator[Table]:
     form = 'torchvision' if any(row['form'] == 'torchvision' for row in rows) else rows[0]['form']
     base = {row['arch']: row for row in rows if row['form'] == form}
     yield Table(
-        'speed', 'Speed of backbones; memory is what a call needs beyond weights and input.',
+        'speed', 'Speed of backbones; memory is what a call needs beyond weights and input.'
+        + _noise(result),
         ('backbone', 'form', 'input', 'M macs', 'M memory access cost', *_TIME_HEADER,
          f'speed / {form}', 'peak MiB'),
         tuple(
