@@ -188,6 +188,10 @@ def check_choice(name: str, value: int | str, allowed: Sequence) -> None:
 
 
 def checked_out_indices(out_indices: Sequence[int], num_levels: int = 5) -> tuple[int, ...]:
+    if isinstance(out_indices, int):
+        raise ValueError(
+            f'out_indices={out_indices} is not allowed; give a tuple, such as ({out_indices},)'
+        )
     indices = tuple(out_indices)
     allowed = set(range(num_levels))
     if not indices or list(indices) != sorted(set(indices)) or not set(indices) <= allowed:

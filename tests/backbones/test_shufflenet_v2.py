@@ -1,3 +1,4 @@
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,13 @@ REFERENCE = {
 }
 SMALL = dict(stem=[(8, 2)], stages=[(16, 2), (32, 3), (64, 2)], last_conv=96)
 SMALL_LARGE = dict(stem=[(8, 2), (8, 1)], stages=[(12, 2), (16, 2), (32, 2), (64, 2)], last_conv=96)
+SUBSETS = [subset for n in range(1, 6) for subset in combinations(range(5), n)]
 VARIANTS = [
     dict(),
     dict(se=True),
     dict(residual=True),
     dict(large_receptive_field=True),
+    dict(keep_branch1_width=True),
     dict(se=True, residual=True, large_receptive_field=True),
 ]
 
@@ -115,10 +118,10 @@ def test_shapes_follow_the_published_channels_and_strides(arch, output_stride, s
 
 @pytest.mark.parametrize('row', [SMALL, SMALL_LARGE], ids=['3 stages', '4 stages'])
 @pytest.mark.parametrize('variant', VARIANTS, ids=str)
-@pytest.mark.parametrize('out_indices', [(0,), (1,), (2, 3), (0, 1, 2, 3), (3, 4)], ids=str)
+@pytest.mark.parametrize('out_indices', SUBSETS, ids=str)
 def test_every_parameter_gets_a_gradient(row, variant, out_indices):
     net = ShuffleNetV2(row, out_indices=out_indices, **variant).train()
-    sum(out.square().mean() for out in net(torch.randn(2, 3, 64, 64))).backward()
+    sum(out.square().mean() for out in net(torch.randn(2, 3, 32, 32))).backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
 
 
@@ -231,6 +234,7 @@ def test_layers_follow_the_config():
         (dict(out_indices=(1, 5)), 'out_indices=.*strides 4, 8, 16, 32'),
         (dict(out_indices=(2, 1)), 'increasing'),
         (dict(out_indices=()), 'out_indices='),
+        (dict(out_indices=3), r'give a tuple, such as \(3,\)'),
         (dict(frozen_stages=6), r'frozen_stages=6 is not allowed; choose one of \[-1, 0, 1'),
         (dict(output_stride=8), r'choose one of \[16, 32\]'),
     ],

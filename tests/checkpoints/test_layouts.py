@@ -1,11 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from megvii_net import UNITS, MegviiNet
 from torch import nn
 from torchvision import models
 
+from shufflenet_det.archs import ARCHS
+from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.checkpoints import (
     convert,
     detect_layout,
+    load_backbone,
     megvii_output_permutation,
     read_checkpoint,
     to_torchvision,
@@ -19,7 +25,6 @@ WIDTHS = {
     '1.5x': ('x1_5', (176, 352, 704)),
     '2.0x': ('x2_0', (244, 488, 976)),
 }
-UNITS = (4, 8, 4)
 WRAPPERS = {
     'bare': lambda state: state,
     'state_dict': lambda state: {'state_dict': state, 'epoch': 3},
@@ -43,81 +48,6 @@ def _prefixed(state, prefix):
 
 def _zeros(state):
     return {key: torch.zeros_like(value) for key, value in state.items()}
-
-
-class MegviiUnit(nn.Module):
-    """The unit as Megvii's files expect it: even and odd channels split at the start."""
-
-    def __init__(self, in_channels, out_channels, stride, first_branch=None):
-        super().__init__()
-        half = out_channels // 2
-        passed = (first_branch or half) if stride == 2 else half
-        worked = in_channels if stride == 2 else half
-        if stride == 2:
-            self.branch_proj = nn.Sequential(
-                nn.Conv2d(in_channels, in_channels, 3, 2, 1, groups=in_channels, bias=False),
-                nn.BatchNorm2d(in_channels),
-                nn.Conv2d(in_channels, passed, 1, bias=False),
-                nn.BatchNorm2d(passed),
-                nn.ReLU(),
-            )
-        self.branch_main = nn.Sequential(
-            nn.Conv2d(worked, half, 1, bias=False),
-            nn.BatchNorm2d(half),
-            nn.ReLU(),
-            nn.Conv2d(half, half, 3, stride, 1, groups=half, bias=False),
-            nn.BatchNorm2d(half),
-            nn.Conv2d(half, out_channels - passed, 1, bias=False),
-            nn.BatchNorm2d(out_channels - passed),
-            nn.ReLU(),
-        )
-
-    def forward(self, x):
-        if hasattr(self, 'branch_proj'):
-            return torch.cat((self.branch_proj(x), self.branch_main(x)), 1)
-        return torch.cat((x[:, 0::2], self.branch_main(x[:, 1::2])), 1)
-
-
-class MegviiNet(nn.Module):
-    """A Megvii-layout network; ``flat`` calls its units features.N, else stageS.N (FastestDet)."""
-
-    def __init__(self, channels, flat=True, conv_last=None, first_branch=None):
-        super().__init__()
-        self.first_conv = nn.Sequential(
-            nn.Conv2d(3, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU()
-        )
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
-        in_channels, units = 24, []
-        for stage, (out_channels, count) in enumerate(zip(channels, UNITS, strict=True), start=2):
-            split = first_branch if stage == 2 else None
-            first = MegviiUnit(in_channels, out_channels, 2, split)
-            rest = [MegviiUnit(out_channels, out_channels, 1) for _ in range(count - 1)]
-            units += [first, *rest]
-            if not flat:
-                self.add_module(f'stage{stage}', nn.Sequential(first, *rest))
-            in_channels = out_channels
-        if flat:
-            self.features = nn.Sequential(*units)
-        if conv_last:
-            self.conv_last = nn.Sequential(
-                nn.Conv2d(in_channels, conv_last, 1, bias=False), nn.BatchNorm2d(conv_last),
-                nn.ReLU(),
-            )  # fmt: skip
-            self.classifier = nn.Sequential(nn.Linear(conv_last, 10, bias=False))
-
-    def forward(self, x):
-        """Outputs of the three stages, and of conv_last where there is one."""
-        x, outs = self.maxpool(self.first_conv(x)), []
-        if hasattr(self, 'features'):
-            units, stages = iter(self.features), []
-            stages = [[next(units) for _ in range(count)] for count in UNITS]
-        else:
-            stages = [self.stage2, self.stage3, self.stage4]
-        for stage in stages:
-            for unit in stage:
-                x = unit(x)
-            outs.append(x)
-        return outs + ([self.conv_last(x)] if hasattr(self, 'conv_last') else [])
 
 
 def _randomised(net):
@@ -282,12 +212,51 @@ def test_megvii_plus_with_plain_units_in_front_is_refused():
         to_torchvision({**state, 'features.8.branch_main.8.SE_opr.1.weight': torch.ones(1)})
 
 
-@pytest.mark.parametrize('width', ['1.0x', '1.5x', '2.0x'])
-def test_unequal_halves_of_megvii_files_are_refused(width):
-    channels = WIDTHS[width][1]
-    reference = MegviiNet(channels, first_branch=24)
-    with pytest.raises(ValueError, match=rf'stage2 gives 24 \+ {channels[0] - 24} channels'):
-        to_torchvision(reference.state_dict())
+@pytest.fixture(params=['1.0x', '1.5x', '2.0x'])
+def genuine(request):
+    """A net of Megvii's own code, whose first unit keeps the stem's 24 channels, and its width."""
+    channels = WIDTHS[request.param][1]
+    return _randomised(MegviiNet(channels, conv_last=1024, first_branch=24)), request.param
+
+
+def _backbone(width, **kwargs):
+    row = ARCHS[width]
+    return ShuffleNetV2(replace(row, last_conv=1024), out_indices=(1, 2, 3, 4), **kwargs).eval()
+
+
+@torch.no_grad()
+def test_genuine_megvii_weights_give_the_same_outputs(genuine):
+    reference, width = genuine
+    ours = _backbone(width, keep_branch1_width=True)
+    load_backbone(ours, reference.state_dict(), strict=True)
+    x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    *stages, last = reference(x)
+    outs = ours(x)
+    torch.testing.assert_close(outs[3], last, atol=1e-5, rtol=0)
+    for theirs, out, units, first in zip(stages, outs, UNITS, (24, None, None), strict=False):
+        order = megvii_output_permutation(out.shape[1], units, first)
+        torch.testing.assert_close(out, theirs[:, order], atol=1e-5, rtol=0)
+
+
+def test_genuine_megvii_weights_come_back_bit_exact(genuine):
+    reference, width = genuine
+    ours = _backbone(width, keep_branch1_width=True)
+    load_backbone(ours, reference.state_dict())
+    back = convert({f'backbone.{k}': v for k, v in ours.state_dict().items()}, 'megvii')
+    state = {k: v for k, v in reference.state_dict().items() if not k.startswith('classifier')}
+    assert back.keys() == state.keys()
+    assert all(torch.equal(back[key], state[key]) for key in state)
+
+
+@pytest.mark.parametrize('to', ['torchvision', 'mmpretrain'])
+def test_genuine_megvii_weights_have_no_place_in_nets_of_equal_halves(genuine, to):
+    reference, width = genuine
+    rest = WIDTHS[width][1][0] - 24
+    with pytest.raises(ValueError, match=rf'stage2 gives 24 \+ {rest} .*keep_branch1_width=True'):
+        convert(reference.state_dict(), to)
+    flag = rf"build it with arch='{width}', keep_branch1_width=True"
+    with pytest.raises(ValueError, match=flag):
+        load_backbone(_backbone(width), reference.state_dict())
 
 
 def test_unknown_keys_are_listed_with_what_is_recognised():
