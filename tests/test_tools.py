@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 from pycocotools.coco import COCO
 
 from shufflenet_det.data import CLASSES, generate
@@ -20,7 +21,7 @@ SMALL = [
     'model.backbone.arch=0.5x', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
     'test_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
     'val_dataloader.persistent_workers=False', 'test_dataloader.persistent_workers=False',
-    'train_dataloader.batch_size=4', 'test_dataloader.batch_size=2', 'train_cfg.val_interval=1',
+    'train_dataloader.batch_size=4', 'test_dataloader.batch_size=1', 'train_cfg.val_interval=1',
     'default_hooks.checkpoint.interval=1', 'default_hooks.logger.interval=1',
     'model.test_cfg.rcnn.score_thr=0.0',
 ]  # fmt: skip
@@ -112,8 +113,14 @@ def test_two_cpu_processes_train(demo, tmp_path):
 
 def test_two_cpu_processes_evaluate_as_one_does(demo, trained, tested, tmp_path):
     launch = '-m torch.distributed.run --standalone --nproc_per_node 2'.split()
-    output, _ = _test(demo, trained[0], tmp_path, sys.executable, *launch)
+    output, out = _test(demo, trained[0], tmp_path, sys.executable, *launch)
     assert metrics(output) == metrics(tested[0])
+    # The metrics after one epoch are near 0, the predictions behind them are not.
+    ours, single = (pickle.loads(path.read_bytes()) for path in (out, tested[1]))
+    assert [p['img_id'] for p in ours] == [p['img_id'] for p in single] == list(range(1, 6))
+    for one, other in zip(ours, single, strict=True):
+        for key in ('bboxes', 'scores', 'labels'):
+            torch.testing.assert_close(one['pred_instances'][key], other['pred_instances'][key])
 
 
 def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
