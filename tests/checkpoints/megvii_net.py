@@ -79,3 +79,17 @@ class MegviiNet(nn.Module):
                 x = unit(x)
             outs.append(x)
         return outs + ([self.conv_last(x)] if hasattr(self, 'conv_last') else [])
+
+
+def randomised(net):
+    """Random weights and BN statistics that keep activations near 1."""
+    generator = torch.Generator().manual_seed(0)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity='linear', generator=generator)
+        elif isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight, module.running_var):
+                tensor.data.uniform_(0.5, 1.5, generator=generator)
+            for tensor in (module.bias, module.running_mean):
+                tensor.data.normal_(0, 0.2, generator=generator)
+    return net.eval()

@@ -1,17 +1,11 @@
-from dataclasses import replace
-
 import pytest
 import torch
-from megvii_net import UNITS, MegviiNet
-from torch import nn
+from megvii_net import UNITS, MegviiNet, randomised
 from torchvision import models
 
-from shufflenet_det.archs import ARCHS
-from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.checkpoints import (
     convert,
     detect_layout,
-    load_backbone,
     megvii_output_permutation,
     read_checkpoint,
     to_torchvision,
@@ -50,23 +44,9 @@ def _zeros(state):
     return {key: torch.zeros_like(value) for key, value in state.items()}
 
 
-def _randomised(net):
-    """Random weights and BN statistics that keep activations near 1."""
-    generator = torch.Generator().manual_seed(0)
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity='linear', generator=generator)
-        elif isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.running_var):
-                tensor.data.uniform_(0.5, 1.5, generator=generator)
-            for tensor in (module.bias, module.running_mean):
-                tensor.data.normal_(0, 0.2, generator=generator)
-    return net.eval()
-
-
 def _torchvision(width):
     name, channels = WIDTHS[width]
-    return _randomised(models.get_model(f'shufflenet_v2_{name}', weights=None)), channels
+    return randomised(models.get_model(f'shufflenet_v2_{name}', weights=None)), channels
 
 
 @torch.no_grad()
@@ -115,7 +95,7 @@ def test_round_trip_is_bit_exact(net, layout):
 @pytest.mark.parametrize('flat', [True, False], ids=['megvii', 'fastestdet'])
 def test_megvii_weights_give_the_same_stage_outputs(net, flat):
     ours, channels = net
-    reference = _randomised(MegviiNet(channels, flat))
+    reference = randomised(MegviiNet(channels, flat))
     state, layout = to_torchvision(reference.state_dict())
     assert layout == ('megvii' if flat else 'fastestdet')
     assert set(ours.state_dict()) - set(state) == {
@@ -137,7 +117,7 @@ def test_weights_written_for_megvii_give_the_same_stage_outputs(net):
 
 def test_conv5_reads_the_permuted_channels(net):
     ours, channels = net
-    reference = _randomised(MegviiNet(channels, conv_last=ours.conv5[0].out_channels))
+    reference = randomised(MegviiNet(channels, conv_last=ours.conv5[0].out_channels))
     state, _ = to_torchvision(reference.state_dict())
     ours.load_state_dict({k: v for k, v in state.items() if k[:3] != 'fc.'}, strict=False)
     x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -150,7 +130,7 @@ def test_conv5_reads_the_permuted_channels(net):
 def test_loading_megvii_weights_by_position_is_wrong():
     """The conversion is not vacuous: the same tensors under new names alone give other features."""
     ours, channels = _torchvision('0.5x')
-    reference = _randomised(MegviiNet(channels))
+    reference = randomised(MegviiNet(channels))
     values = iter(reference.state_dict().values())
     converted = to_torchvision(reference.state_dict())[0]
     ours.load_state_dict({key: next(values) for key in converted}, strict=False)
@@ -210,53 +190,6 @@ def test_megvii_plus_with_plain_units_in_front_is_refused():
     state = MegviiNet(WIDTHS['0.5x'][1]).state_dict()
     with pytest.raises(ValueError, match=r'ShuffleNetV2\+'):
         to_torchvision({**state, 'features.8.branch_main.8.SE_opr.1.weight': torch.ones(1)})
-
-
-@pytest.fixture(params=['1.0x', '1.5x', '2.0x'])
-def genuine(request):
-    """A net of Megvii's own code, whose first unit keeps the stem's 24 channels, and its width."""
-    channels = WIDTHS[request.param][1]
-    return _randomised(MegviiNet(channels, conv_last=1024, first_branch=24)), request.param
-
-
-def _backbone(width, **kwargs):
-    row = ARCHS[width]
-    return ShuffleNetV2(replace(row, last_conv=1024), out_indices=(1, 2, 3, 4), **kwargs).eval()
-
-
-@torch.no_grad()
-def test_genuine_megvii_weights_give_the_same_outputs(genuine):
-    reference, width = genuine
-    ours = _backbone(width, keep_branch1_width=True)
-    load_backbone(ours, reference.state_dict(), strict=True)
-    x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    *stages, last = reference(x)
-    outs = ours(x)
-    torch.testing.assert_close(outs[3], last, atol=1e-5, rtol=0)
-    for theirs, out, units, first in zip(stages, outs, UNITS, (24, None, None), strict=False):
-        order = megvii_output_permutation(out.shape[1], units, first)
-        torch.testing.assert_close(out, theirs[:, order], atol=1e-5, rtol=0)
-
-
-def test_genuine_megvii_weights_come_back_bit_exact(genuine):
-    reference, width = genuine
-    ours = _backbone(width, keep_branch1_width=True)
-    load_backbone(ours, reference.state_dict())
-    back = convert({f'backbone.{k}': v for k, v in ours.state_dict().items()}, 'megvii')
-    state = {k: v for k, v in reference.state_dict().items() if not k.startswith('classifier')}
-    assert back.keys() == state.keys()
-    assert all(torch.equal(back[key], state[key]) for key in state)
-
-
-@pytest.mark.parametrize('to', ['torchvision', 'mmpretrain'])
-def test_genuine_megvii_weights_have_no_place_in_nets_of_equal_halves(genuine, to):
-    reference, width = genuine
-    rest = WIDTHS[width][1][0] - 24
-    with pytest.raises(ValueError, match=rf'stage2 gives 24 \+ {rest} .*keep_branch1_width=True'):
-        convert(reference.state_dict(), to)
-    flag = rf"build it with arch='{width}', keep_branch1_width=True"
-    with pytest.raises(ValueError, match=flag):
-        load_backbone(_backbone(width), reference.state_dict())
 
 
 def test_unknown_keys_are_listed_with_what_is_recognised():
