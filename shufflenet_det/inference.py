@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -96,7 +97,9 @@ def find_images(path: str | Path) -> list[Path]:
 def detect(
     predictor: Predictor, images: Iterable[Path], out_dir: str | Path, score_thr: float = 0.3
 ) -> list[Path]:
-    """Detect on images; write NAME.png with boxes for each, and detections.json.
+    """Detect on images; write a picture with boxes for each, and detections.json.
+
+    The picture of a.jpg is a.png; where there is an a.gif too, they are a.jpg.png and a.gif.png.
 
     Args:
         predictor: The detector.
@@ -117,7 +120,8 @@ def detect(
         annotations=[],
         categories=[dict(id=i, name=name) for i, name in enumerate(predictor.classes)],
     )
-    unreadable = []
+    unreadable, images = [], list(images)
+    stems = Counter(path.stem for path in images)
     for path in images:
         image = read_image(path)
         if image is None:
@@ -128,7 +132,8 @@ def detect(
         keep = scores >= score_thr
         boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
         _append(coco, path, image.shape, boxes, scores, labels)
-        _draw(visualizer, out_dir / f'{path.stem}.png', image, boxes, scores, labels)
+        name = path.stem if stems[path.stem] == 1 else path.name
+        _draw(visualizer, out_dir / f'{name}.png', image, boxes, scores, labels)
         print(f'{path}: {len(boxes)} objects')
     replace_file(out_dir / 'detections.json', json.dumps(coco))
     return unreadable

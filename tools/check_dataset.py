@@ -8,6 +8,7 @@ import sys
 
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
 from shufflenet_det.atomic import replace_file
+from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.data import check
 
 
@@ -17,10 +18,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('image_root', metavar='IMG_ROOT', help='folder of its images')
     parser.add_argument('--clean', metavar='OUT.json', help='write ANN without the offenders')
     args = parser.parse_args(argv)
-    try:
-        content = check.read_annotations(args.annotations)
-    except ValueError as error:
-        sys.exit(f'error: {error}')
+    content = check.read_annotations(args.annotations)
     faults = check.check_annotations(content) + check.check_images(content, args.image_root)
     for fault in faults:
         print(fault)
@@ -36,4 +34,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

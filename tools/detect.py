@@ -4,6 +4,7 @@ import argparse
 import sys
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.inference import detect, find_images, load_predictor
 
 
@@ -29,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

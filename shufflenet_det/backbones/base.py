@@ -104,8 +104,7 @@ class LevelBackbone(BaseModule):
         last_level = self.out_indices[-1]
         check_choice('output_stride', output_stride, (16, 32))
         check_choice('frozen_stages', frozen_stages, range(-1, last_level + 2))
-        self.output_stride = output_stride
-        self.last_dilation = last_dilation
+        self.output_stride, self.last_dilation = output_stride, last_dilation
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
@@ -188,6 +187,10 @@ def check_choice(name: str, value: int | str, allowed: Sequence) -> None:
 
 
 def checked_out_indices(out_indices: Sequence[int], num_levels: int = 5) -> tuple[int, ...]:
+    if isinstance(out_indices, int):
+        raise ValueError(
+            f'out_indices={out_indices} is not allowed; give a tuple, such as ({out_indices},)'
+        )
     indices = tuple(out_indices)
     allowed = set(range(num_levels))
     if not indices or list(indices) != sorted(set(indices)) or not set(indices) <= allowed:

@@ -118,7 +118,8 @@ class ShuffleFreeStage(nn.Module):
         align: int,
     ) -> None:
         super().__init__()
-        plan = StagePlan(channels // 2, units, align)
+        first = len(places(in_order)) if arch.keep_branch1_width else None
+        plan = StagePlan(channels // 2, units, align, first)
         orders = [in_order] + [plan.read_order(unit) for unit in range(1, units)]
         self.units = nn.ModuleList(
             ShuffleFreeUnit(plan, i, order, arch, act_cfg, stride if i == 0 else 1, dilation)
