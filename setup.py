@@ -17,8 +17,10 @@ class PthDistribution(Distribution):
 class InstallPth(Distribution().get_command_class('install_data')):
     """Puts the data file, shufflenet_det_mmcv.pth, into site-packages beside the package.
 
-    Python runs a .pth line at start-up; this one lets mmdet find the ops of mmcv-lite whichever
-    package is imported first. `pip install`, `pip install -e` and `pip uninstall` handle the file.
+    Python runs a .pth line at start-up. The first lets mmdet find the ops of mmcv-lite whichever
+    package is imported first, the second lets mmengine find our configs as `shufflenet_det::...`
+    before the package is imported; each only waits for one name. `pip install`, `pip install -e`
+    and `pip uninstall` handle the file.
     """
 
     def finalize_options(self) -> None:
