@@ -27,6 +27,7 @@ class Loader:
         return getattr(self._own, name)
 
     def exec_module(self, module: object) -> None:
+        """Execute the module, then replace how its `Config` finds a base."""
         self._own.exec_module(module)
         folder = os.path.dirname(os.path.abspath(__file__))
         run_path(os.path.join(folder, 'config_scope.py'))['install_bases'](module.Config)

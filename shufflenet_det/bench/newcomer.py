@@ -176,6 +176,7 @@ def with_sum(found: Sequence[Stage]) -> list[Stage]:
 
 
 def main() -> None:
+    """Measure both paths and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--source', type=Path, default=ROOT, help='what is cloned (default: this)')
     parser.add_argument('--epochs', type=int, default=40, help='of the quickstart (%(default)s)')
