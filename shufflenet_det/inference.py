@@ -17,6 +17,7 @@ from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.structures import InstanceData
 from numpy import ndarray
+from PIL import Image
 
 from .atomic import replace_file
 from .engine import load_config
@@ -137,6 +138,25 @@ def detect(
         print(f'{path}: {len(boxes)} objects')
     replace_file(out_dir / 'detections.json', json.dumps(coco))
     return unreadable
+
+
+def contact_sheet(
+    pictures: Sequence[Path], out_file: str | Path, columns: int = 4, side: int = 200
+) -> None:
+    """Write small pictures side by side as one PNG of 128 colours.
+
+    Args:
+        pictures: Image files, row by row.
+        out_file: The PNG.
+        columns: Pictures in a row.
+        side: Longer side of each, in px.
+    """
+    tiles = [mmcv.imrescale(mmcv.imread(str(p), channel_order='rgb'), (side, side))
+             for p in pictures]  # fmt: skip
+    tiles = [mmcv.impad(tile, shape=(side, side), pad_val=(255,) * 3) for tile in tiles]
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    Image.fromarray(np.vstack(rows)).quantize(128).save(out_file, optimize=True)
 
 
 def read_image(path: Path) -> ndarray | None:

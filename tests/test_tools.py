@@ -132,13 +132,14 @@ def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
     done = run(
         sys.executable, 'tools/detect.py', str(broken.parent), CONFIG,
         str(trained[0] / 'epoch_1.pth'), '--out-dir', str(tmp_path / 'out'), '--score-thr', '0.0',
-        check=False,
+        '--sheet', str(tmp_path / 'sheet.png'), check=False,
     )  # fmt: skip
     assert done.returncode != 0
     assert 'broken.jpg: not a readable image' in done.stderr
     assert '1 of 2 images could not be read' in done.stderr
     picture = cv2.imread(str(tmp_path / 'out' / f'{source.stem}.png'))
     assert picture.shape == cv2.imread(str(source)).shape
+    assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (200, 800, 3)
     found = COCO(str(tmp_path / 'out' / 'detections.json'))
     assert [image['file_name'] for image in found.loadImgs(found.getImgIds())] == [source.name]
     assert {cat['name'] for cat in found.loadCats(found.getCatIds())} == set(CLASSES)

@@ -54,6 +54,7 @@ class Timing:
 
     @property
     def images_per_s(self) -> float:
+        """Images in a second at the median."""
         return 1000 * self.images / self.median_ms
 
 

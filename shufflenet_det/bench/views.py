@@ -8,6 +8,7 @@ import numpy as np
 
 from shufflenet_det.peers import COMPLEXITIES
 
+from .converters import tables as converters
 from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
 from .latency import SUBJECTS
@@ -257,6 +258,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'guidelines': guideline_tables,
     'feature_reuse': reuse_tables,
     'operators': operator_tables,
+    'converters': converters,
     'table7': lambda result: [table7(result)],
 }
 """Kind of result -> its tables; a new kind is a new row."""

@@ -72,6 +72,7 @@ class StagePlan:
         self.pieces = [pieces[key] for key in sorted(pieces)]
 
     def written_by(self, writer: int) -> list[Piece]:
+        """The pieces that one branch writes."""
         return [piece for piece in self.pieces if piece.writer == writer]
 
     def written_order(self, writer: int) -> Order:

@@ -95,6 +95,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     @property
     def sampler(self) -> Sampler:
+        """The data loader's sampler."""
         return self.dataloader.batch_sampler.sampler
 
     def state(self) -> dict:

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from megvii_net import UNITS, MegviiNet, randomised
 from torchvision import models
 
 from shufflenet_det.checkpoints import (
@@ -11,6 +10,7 @@ from shufflenet_det.checkpoints import (
     to_torchvision,
 )
 from shufflenet_det.checkpoints.channel_order import stage_order
+from shufflenet_det.checkpoints.megvii_net import UNITS, MegviiNet, randomised
 from shufflenet_det.checkpoints.naming import LAYOUTS, REFUSED, TARGETS
 
 WIDTHS = {

@@ -1,15 +1,32 @@
-"""ShuffleNet V2 as Megvii's and FastestDet's files expect it, as a reference."""
+"""The network that Megvii-style files belong to, to prove their conversion against.
+
+Written from the layout that ``channel_order`` describes: the shuffle stands at the start of a unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 UNITS = (4, 8, 4)
+"""Units of the three stages."""
 
 
 class MegviiUnit(nn.Module):
-    """The unit as Megvii's files expect it: even and odd channels split at the start."""
+    """The unit as Megvii's files expect it: even and odd channels split at the start.
 
-    def __init__(self, in_channels, out_channels, stride, first_branch=None):
+    Args:
+        in_channels: Of the input.
+        out_channels: Of the output.
+        stride: 2 for the first unit of a stage, else 1.
+        first_branch: Channels that ``branch_proj`` gives; half of ``out_channels`` by default.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, first_branch: int | None = None
+    ) -> None:
         super().__init__()
         half = out_channels // 2
         passed = (first_branch or half) if stride == 2 else half
@@ -33,16 +50,29 @@ class MegviiUnit(nn.Module):
             nn.ReLU(),
         )
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if hasattr(self, 'branch_proj'):
             return torch.cat((self.branch_proj(x), self.branch_main(x)), 1)
         return torch.cat((x[:, 0::2], self.branch_main(x[:, 1::2])), 1)
 
 
 class MegviiNet(nn.Module):
-    """A Megvii-layout network; ``flat`` calls its units features.N, else stageS.N (FastestDet)."""
+    """A network in Megvii's layout.
 
-    def __init__(self, channels, flat=True, conv_last=None, first_branch=None):
+    Args:
+        channels: Of the three stages.
+        flat: Call the units features.N as Megvii does, else stageS.N as FastestDet does.
+        conv_last: Channels of the last conv, and a classifier behind it; None for neither.
+        first_branch: As in :class:`MegviiUnit`, of the first unit of all.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        flat: bool = True,
+        conv_last: int | None = None,
+        first_branch: int | None = None,
+    ) -> None:
         super().__init__()
         self.first_conv = nn.Sequential(
             nn.Conv2d(3, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU()
@@ -66,7 +96,7 @@ class MegviiNet(nn.Module):
             )  # fmt: skip
             self.classifier = nn.Sequential(nn.Linear(conv_last, 10, bias=False))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> list[Tensor]:
         """Outputs of the three stages, and of conv_last where there is one."""
         x, outs = self.maxpool(self.first_conv(x)), []
         if hasattr(self, 'features'):
@@ -81,8 +111,8 @@ class MegviiNet(nn.Module):
         return outs + ([self.conv_last(x)] if hasattr(self, 'conv_last') else [])
 
 
-def randomised(net):
-    """Random weights and BN statistics that keep activations near 1."""
+def randomised(net: nn.Module) -> nn.Module:
+    """The net with random weights and BN statistics that keep activations near 1, in eval mode."""
     generator = torch.Generator().manual_seed(0)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
