@@ -12,6 +12,7 @@ from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
 from .latency import SUBJECTS
 from .paper import FIGURE2, paper_speed
+from .swaps import table as swap_table
 from .table7 import table as table7
 from .tables import Cell, Table
 
@@ -233,6 +234,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'decomposition': decomposition_tables,
     'guidelines': guideline_tables,
     'feature_reuse': reuse_tables,
+    'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],
 }
 """Kind of result -> its tables; a new kind is a new row."""
