@@ -30,8 +30,9 @@ BATCH, BATCHES, ROUNDS = 2, 5, 4
 
 LEARNING_RATE, CLIP = 1e-3, 10.0
 
-QUERIES = 100
-"""Of a two-stage transformer, at most: a small image has not the 900 positions of DINO's."""
+QUERIES, SAMPLES = 50, 64
+"""Queries of a two-stage transformer, as a small image has not the 900 positions of DINO's, and
+RoIs per image that the heads of an R-CNN learn from, at most."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,18 @@ def swap_configs() -> list[Path]:
 
 
 def scratch_detector(model: Mapping) -> BaseDetector:
-    """A detector with nothing loaded or frozen, in which predictions of any score count."""
+    """A detector with nothing loaded or frozen, made fit for small images and few of them.
+
+    Predictions of any score count.
+    """
     model = copy.deepcopy(ConfigDict(model))
     model.backbone.update(init_cfg=None, frozen_stages=-1, norm_eval=False)
     model.data_preprocessor.batch_augments = None  # random sizes
     if model.get('as_two_stage'):
         model.num_queries = min(model.num_queries, QUERIES)
+    stages = model.get('train_cfg', {}).get('rcnn', [])
+    for stage in stages if isinstance(stages, list) else [stages]:
+        stage.sampler.num = min(stage.sampler.num, SAMPLES)
     for settings in (model.test_cfg, model.test_cfg.get('rcnn')):
         if settings and 'score_thr' in settings:
             settings.score_thr = 0.0
