@@ -214,7 +214,7 @@ def _preprocessors(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
 
 def _set_surroundings(cfg: Config) -> Iterator[Change]:
     imports = cfg.setdefault('custom_imports', ConfigDict(imports=[]))
-    before = list(imports.imports)
+    before = [imports.imports] if isinstance(imports.imports, str) else list(imports.imports)
     if 'shufflenet_det' not in before:
         imports.imports = [*before, 'shufflenet_det']
         yield Change('custom_imports.imports', before or None, imports.imports)
