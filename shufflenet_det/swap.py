@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 from mmdet.models.backbones import ResNet
-from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 
-from .archs import LEVEL_STRIDES, get_arch, out_channels
+from .archs import get_arch, out_channels
 from .config_scope import config_path
+from .levels import matching_levels, measured_levels, try_neck
 from .readers import Reader, head_readers, neck_readers
 
 TORCHVISION_INPUT = dict(
@@ -23,8 +23,6 @@ TORCHVISION_INPUT = dict(
 
 DETECTOR_PATHS = ('model', 'model.detector')
 """Where a config has its detector: itself, or in a tracker or a semi-supervised wrapper."""
-
-TRIAL = (2, 3, 512, 512)
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def swap_backbone(cfg: Config, backbone: Mapping) -> tuple[Config, list[Change]]
     detector.backbone = ConfigDict(new)
     changes += _set_input(cfg, backbone)
     changes += _set_surroundings(cfg)
-    _try_neck(detector, path)
+    try_neck(detector, path)
     return cfg, changes
 
 
@@ -111,41 +109,6 @@ def find_detector(cfg: Config) -> tuple[str, ConfigDict]:
     raise ValueError(
         f'the config has no {places}; give the config of a detector, or set the backbone by hand'
     )
-
-
-def measured_levels(backbone: Mapping) -> tuple[torch.nn.Module, list[tuple[int, int]]]:
-    """A backbone on the meta device, and (channels, stride) of each of its outputs.
-
-    Raises:
-        ValueError: If it cannot be built, or its outputs are no feature maps.
-    """
-    try:
-        built = _on_meta(dict(backbone, init_cfg=None))
-        with torch.no_grad():
-            outputs = built(torch.empty(TRIAL, device='meta'))
-        levels = [(out.shape[1], round(TRIAL[2] / out.shape[2])) for out in outputs]
-    except Exception as error:
-        raise ValueError(
-            f'the backbone {backbone["type"]} of the config cannot be tried out '
-            f'({type(error).__name__}: {error}), so that its outputs are unknown; install what '
-            'it needs, or set backbone and in_channels by hand'
-        ) from error
-    return built, levels
-
-
-def matching_levels(strides: Sequence[int], kind: str) -> tuple[int, ...]:
-    """The out_indices of our backbones that have these strides.
-
-    Raises:
-        ValueError: If a stride is none of ours, or comes twice.
-    """
-    ours = LEVEL_STRIDES[:4]
-    if list(strides) != sorted(set(strides) & set(ours)):
-        raise ValueError(
-            f'the backbone {kind} hands out strides {list(strides)}; ours have each of '
-            f'{list(ours)} once: choose out_indices and set the backbone by hand'
-        )
-    return tuple(ours.index(stride) for stride in strides)
 
 
 def _set_readers(
@@ -225,46 +188,6 @@ def _set_surroundings(cfg: Config) -> Iterator[Change]:
     if 'LearningRateDecay' in str(optimizer.get('constructor')):
         for key in ('constructor', 'paramwise_cfg'):
             yield Change(f'optim_wrapper.{key}', optimizer.pop(key, None), None)
-
-
-def _try_neck(detector: ConfigDict, path: str) -> None:
-    """Run backbone and neck on the meta device, so that what is written works.
-
-    Raises:
-        ValueError: If the neck does not take the outputs.
-    """
-    neck = detector.get('neck')
-    if not neck:
-        return
-    neck = neck[0] if isinstance(neck, Sequence) else neck
-    _, levels = measured_levels(detector.backbone)
-    try:
-        with torch.no_grad():
-            _on_meta(neck)(tuple(_feature(*level) for level in levels))
-    except NotImplementedError:  # an op of mmcv that is not compiled here says nothing about it
-        return
-    except Exception as error:
-        raise ValueError(
-            f'{path}.neck ({neck.type}) does not take the outputs of the new backbone '
-            f'({type(error).__name__}: {error}); set the backbone by hand'
-        ) from error
-
-
-def _on_meta(config: Mapping | Sequence) -> torch.nn.Module:
-    """A module in eval mode without memory for its weights."""
-    try:
-        with torch.device('meta'):
-            module = MODELS.build(copy.deepcopy(config))
-    except RuntimeError:  # constructors that compute with numbers of tensors
-        module = MODELS.build(copy.deepcopy(config))
-    module.to('meta')  # what torch.Tensor made
-    module.eval()  # MMDetection's backbones do not return themselves
-    return module
-
-
-def _feature(channels: int, stride: int) -> torch.Tensor:
-    batch, _, height, width = TRIAL
-    return torch.empty(batch, channels, height // stride, width // stride, device='meta')
 
 
 def swapped_text(cfg: Config, changes: Sequence[Change], source: str) -> str:
