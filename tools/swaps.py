@@ -39,7 +39,7 @@ def main() -> None:
     rows = []
     for path in paths:
         rows.append(measure(path, args.data))
-        print(f'{path.stem}: loss {rows[-1].losses[0]:.3g} -> {rows[-1].losses[-1]:.3g}')
+        print(f'{path.stem}: {len(rows[-1].losses)} iterations, {rows[-1].boxes} boxes')
     result = write_result(args.out, 'swaps', env, rows=rows)
     print('', markdown(table(result)), sep='\n')
 

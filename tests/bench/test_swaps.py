@@ -5,22 +5,21 @@ from shufflenet_det.bench import swaps
 from shufflenet_det.bench.tables import markdown
 
 ROW = dict(
-    config='a', detector='FCOS', backbone='1.0x', losses=[*range(20, 0, -1)], parameters=4_000_000,
-    with_gradient=3_000_000, without_gradient=['head.scales.3.scale', 'head.scales.4.scale',
-                                               'head.scales.4.bias'],
-    boxes=1000, images=10,
+    config='a', detector='FCOS', backbone='1.0x', losses=[99, *range(20, 0, -1)], before=1,
+    parameters=4_000_000, with_gradient=3_000_000, boxes=1000, images=10,
+    without_gradient=['head.scales.3.scale', 'head.scales.4.scale', 'head.scales.4.bias'],
 )  # fmt: skip
 
 
 def test_table_compares_the_same_images():
     cells = markdown(swaps.table(dict(rows=[ROW]))).splitlines()[-1].split(' | ')
-    assert cells[3:7] == ['18', '3', '4', '75']
-    assert cells[7] == 'head.scales.3, head.scales.4'
+    assert cells[3:8] == ['1', '18', '3', '4,000,000', '3,000,000']
+    assert cells[8] == 'head.scales.3, head.scales.4'
 
 
 def test_all_gradients_are_said():
     row = dict(ROW, with_gradient=4_000_000, without_gradient=[])
-    assert '| 100 | none |' in markdown(swaps.table(dict(rows=[row])))
+    assert '| 4,000,000 | 4,000,000 | none |' in markdown(swaps.table(dict(rows=[row])))
 
 
 @pytest.mark.parametrize(
