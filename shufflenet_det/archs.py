@@ -5,7 +5,7 @@ Source: arXiv 1807.11164, table 5 (0.5x to 2.0x), table 6 and appendix table 2 (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from math import prod
 
@@ -34,6 +34,7 @@ class ShuffleNetV2Arch:
             torchvision. Only the first stage of the table's nets differs, and none at 0.5x.
         paper_macs: Multiply-adds at 224x224 with the 1000-way classifier, as printed.
         paper_params: Parameters with the classifier, as printed; None where the paper has none.
+        pretrained: Public weights of the net on ImageNet; None where there are none.
     """
 
     stem: tuple[tuple[int, int], ...]
@@ -45,6 +46,7 @@ class ShuffleNetV2Arch:
     keep_branch1_width: bool = False
     paper_macs: float | None = None
     paper_params: float | None = None
+    pretrained: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.stages) not in (3, 4):
@@ -94,13 +96,17 @@ _STEM = ((24, 2),)
 
 ARCHS = {
     '0.5x': ShuffleNetV2Arch(_STEM, ((48, 4), (96, 8), (192, 4)), 1024,
-                             paper_macs=41e6, paper_params=1.4e6),
+                             paper_macs=41e6, paper_params=1.4e6,
+                             pretrained='torchvision://shufflenet_v2_x0_5'),
     '1.0x': ShuffleNetV2Arch(_STEM, ((116, 4), (232, 8), (464, 4)), 1024,
-                             paper_macs=146e6, paper_params=2.3e6),
+                             paper_macs=146e6, paper_params=2.3e6,
+                             pretrained='torchvision://shufflenet_v2_x1_0'),
     '1.5x': ShuffleNetV2Arch(_STEM, ((176, 4), (352, 8), (704, 4)), 1024,
-                             paper_macs=299e6, paper_params=3.5e6),
+                             paper_macs=299e6, paper_params=3.5e6,
+                             pretrained='torchvision://shufflenet_v2_x1_5'),
     '2.0x': ShuffleNetV2Arch(_STEM, ((244, 4), (488, 8), (976, 4)), 2048,
-                             paper_macs=591e6, paper_params=7.4e6),
+                             paper_macs=591e6, paper_params=7.4e6,
+                             pretrained='torchvision://shufflenet_v2_x2_0'),
     '50': ShuffleNetV2Arch(((64, 2),), ((244, 3), (488, 4), (976, 6), (1952, 3)), 2048,
                            paper_macs=2.3e9),
     '164': ShuffleNetV2Arch(((64, 2), (64, 1), (128, 1)),
@@ -133,6 +139,18 @@ def get_arch(arch: str | Mapping | ShuffleNetV2Arch) -> ShuffleNetV2Arch:
             'fields stem, stages, last_conv (see shufflenet_det.archs.ShuffleNetV2Arch)'
         )
     return ARCHS[arch]
+
+
+def out_channels(
+    arch: str | Mapping | ShuffleNetV2Arch, out_indices: Iterable[int] = (0, 1, 2, 3)
+) -> list[int]:
+    """Channels of the levels that a backbone hands out: ``in_channels`` of what reads them.
+
+    >>> out_channels('1.0x', (1, 2, 3))
+    [116, 232, 464]
+    """
+    channels = get_arch(arch).level_channels
+    return [channels[index] for index in out_indices]
 
 
 def _tuples(value):

@@ -48,6 +48,7 @@ def load_config(
 
 
 def _move_root(node, old: str, new: str) -> None:
+    old, new = old.rstrip('/'), new.rstrip('/')
     items = node.items() if isinstance(node, Mapping) else enumerate(node)
     for key, value in list(items):
         if isinstance(value, str) and (value == old or value.startswith(old + '/')):

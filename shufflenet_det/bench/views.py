@@ -13,6 +13,7 @@ from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
 from .latency import SUBJECTS
 from .paper import FIGURE2, paper_speed
+from .swaps import table as swap_table
 from .table7 import table as table7
 from .tables import Cell, Table
 
@@ -259,6 +260,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'feature_reuse': reuse_tables,
     'operators': operator_tables,
     'converters': converters,
+    'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],
 }
 """Kind of result -> its tables; a new kind is a new row."""
