@@ -43,6 +43,7 @@ class Reader:
 
     @property
     def value(self) -> int | Sequence[int]:
+        """What the reader expects now: channels, or those of each level."""
         return self.node[self.key]
 
     def __str__(self) -> str:
