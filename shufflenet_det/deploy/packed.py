@@ -2,7 +2,7 @@
 
 Weights are brought into the library's own layout once instead of at every call, the activation is
 applied while a result is still in registers, and the stem, whose output is by far the largest
-tensor of the net, runs in bands of rows. The values do not change.
+tensor of the net, runs in bands of rows. Values differ from those of plain layers by rounding.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ def runs_eagerly_on_cpu(x: Tensor) -> bool:
         and not torch.jit.is_tracing()
         and not torch.compiler.is_compiling()
     )
+
+
+def library_runs(x: Tensor) -> bool:
+    """Whether oneDNN is there for this input (N, C, H, W)."""
+    return x.dtype == torch.float32 and torch.backends.mkldnn.is_available() and x.numel() > 0
 
 
 class PackedConv2d(nn.Conv2d):
@@ -73,11 +78,10 @@ class PackedConv2d(nn.Conv2d):
 
     def _can_pack(self, x: Tensor) -> bool:
         return (
-            x.dtype == self.weight.dtype == torch.float32
+            x.dtype == self.weight.dtype
+            and library_runs(x)
             and runs_eagerly_on_cpu(x)
             and not self.weight.is_inference()  # these do not tell when they change
-            and torch.backends.mkldnn.is_available()
-            and x.numel() > 0
         )
 
     def _packed_weight(self, x: Tensor) -> Tensor:
@@ -132,7 +136,18 @@ class BandedPool(nn.Sequential):
             if end == rows and lacks_row:
                 part = F.pad(part, (0, 0, 0, 1))
             padding = (int(start == 0), 1)
+            if library_runs(x):
+                part = part.to_mkldnn()
             y = F.conv2d(part, conv.weight, conv.bias, conv.stride, padding)
             y = F.max_pool2d(y, pool.kernel_size, pool.stride, padding, ceil_mode=start > 0)
+            y = y.to_dense() if y.is_mkldnn else y
             out[:, :, start:end] = y[:, :, : end - start, :columns]
         return out
+
+
+def gather_channels(x: Tensor, index: Tensor) -> Tensor:
+    """``x.index_select(1, index)`` for x (N, C, H, W) in channels-last format, which it keeps."""
+    if not runs_eagerly_on_cpu(x):
+        return x.index_select(1, index)
+    rows = x.permute(0, 2, 3, 1)
+    return rows.gather(3, index.expand(*rows.shape[:3], -1)).permute(0, 3, 1, 2)

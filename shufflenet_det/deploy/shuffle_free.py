@@ -16,7 +16,7 @@ from torchvision.ops import SqueezeExcitation
 from shufflenet_det.archs import LEVEL_STRIDES, LEVELS, ShuffleNetV2Arch, get_arch
 
 from .channel_plan import Order, Piece, StagePlan, padded, places
-from .packed import BandedPool, PackedConv2d
+from .packed import BandedPool, PackedConv2d, gather_channels
 
 BLOCK = 8
 """Hidden channels of a unit are padded to it: CPU kernels handle so many at once."""
@@ -237,5 +237,5 @@ class ShuffleFreeBackbone(BaseModule):
                 x = stage(x)
             if level in self.out_indices:
                 gather = getattr(self, f'gather{len(outs)}')
-                outs.append(x if gather is None else x.index_select(1, gather))
+                outs.append(x if gather is None else gather_channels(x, gather))
         return tuple(outs)
