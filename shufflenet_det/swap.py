@@ -115,14 +115,15 @@ def _set_readers(
     detector: ConfigDict, path: str, old: Sequence[int], new: Sequence[int]
 ) -> Iterator[Change]:
     found = list(neck_readers(detector)) if detector.get('neck') else _reading_heads(detector, old)
-    wrong = [reader for reader in found if not reader.reads(old)]
-    if not found or wrong or detector.get('roi_head', {}).get('shared_head'):
-        stated = ', '.join(f'{path}.{reader}={reader.value!r}' for reader in wrong)
+    doubts = [f'{path}.{reader}={reader.value!r}' for reader in found if not reader.reads(old)]
+    if detector.get('roi_head', {}).get('shared_head'):
+        doubts.append(f"{path}.roi_head.shared_head is the old backbone's last stage")
+    if doubts or not found:
         raise ValueError(
             f'cannot tell what reads the {list(old)} channels of {path}.backbone '
-            f'({detector.backbone.type})' + (f': {stated}' if stated else '')
-            + f'. Set the backbone by hand, and in_channels of what reads it to {list(new)}'
-        )  # fmt: skip
+            f'({detector.backbone.type}): {", ".join(doubts) or "no neck, and no head, says them"}'
+            f'. Set the backbone by hand, and in_channels of what reads it to {list(new)}'
+        )
     for reader in found:
         before, after = reader.value, reader.fitting(new, old)
         reader.node[reader.key] = after

@@ -124,7 +124,7 @@ def changed(**settings) -> Config:
          r'cannot tell what reads.*neck.in_channels=\[1, 2, 3, 4\]. Set the backbone by hand, and '
          r'in_channels of what reads it to \[24, 116, 232, 464\]'),
         (lambda: read_config('mmdet::mask_rcnn/mask-rcnn_r50-caffe-c4_1x_coco.py'),
-         r'cannot tell what reads the \[1024\] channels'),
+         r'cannot tell what reads the \[1024\] channels.*shared_head is the old backbone'),
         (lambda: read_config('mmdet::cornernet/cornernet_hourglass104_8xb6-210e-mstest_coco.py'),
          r'HourglassNet hands out strides \[4, 4\]; ours have each of \[4, 8, 16, 32\] once'),
         (lambda: changed(model__backbone__type='NoNet'), 'backbone NoNet.*cannot be tried out'),
