@@ -141,8 +141,8 @@ FORMS: dict[str, Form] = {
 }
 """Form -> function(model, example input) -> callable(input); the model itself stays as it is."""
 
-OF_SHUFFLENET_V2 = ('deploy', 'deploy-compile', 'deploy-onnxruntime')
-"""Forms that only ShuffleNet V2 has."""
+OF_SHUFFLENET_V2 = ('deploy', 'deploy-compile', 'deploy-onnxruntime', 'stock-operators')
+"""Forms that only ShuffleNet V2 has, or our detectors around it."""
 
 SHUFFLENETS_V2 = ('ShuffleNetV2', 'SEShuffleNetV2', 'ShuffleFreeBackbone')
 
