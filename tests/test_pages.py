@@ -11,6 +11,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,8 @@ SHORTER = {
     r'max_epochs ?= ?(17|40)': 'max_epochs=1',
     r'epoch_17\.pth': 'epoch_1.pth',
     r'scale = \(1200, 800\)': 'scale = (240, 160)',
+    r'dict\(residual=True,': 'dict(residual=True, arch=dict(_delete_=True, stem=[(8, 2)], '
+    'stages=[(16, 2), (32, 2), (64, 2)], last_conv=64),',
     r'num_workers=2': 'num_workers=0',
     r'persistent_workers=True': 'persistent_workers=False',
     r'torchvision://shufflenet_v2_x1_0': 'weights.pth',
@@ -44,7 +48,11 @@ SHORTER_FILES = {
     'my_retinanet.py': """
 loader = dict(batch_size=1, num_workers=0, persistent_workers=False)
 train_cfg = dict(max_epochs=1)
-train_dataloader = dict(**loader, dataset=dict(indices=2))
+steps = [
+    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale=(240, 160), keep_ratio=True), dict(type='PackDetInputs'),
+]
+train_dataloader = dict(**loader, dataset=dict(indices=2, pipeline=steps))
 val_dataloader = dict(**loader, dataset=dict(indices=1))
 """,
 }
@@ -93,12 +101,8 @@ def script(page: str) -> str:
 def copy(tmp_path: Path) -> Path:
     """A working copy: tools are a link, configs are shorter, COCO has four images."""
     (tmp_path / 'tools').symlink_to(ROOT / 'tools')
-    for page in ROOT.glob('shufflenet_det/**/README.md'):
-        copied = tmp_path / page.relative_to(ROOT)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(page, copied)
-    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
-    shutil.copytree(ROOT / 'data/results', tmp_path / 'data/results')
+    for name in ('configs', 'data/results', 'shufflenet_det'):
+        shutil.copytree(ROOT / name, tmp_path / name)
     for path in (tmp_path / 'configs').rglob('*.py'):
         path.write_text(shorter(path.read_text()))
     torch.save(shufflenet_v2_x1_0().state_dict(), tmp_path / 'weights.pth')
@@ -130,10 +134,29 @@ def make_coco(root: Path, count: int = 4) -> None:
         (root / f'annotations/instances_{split}.json').write_text(json.dumps(content))
 
 
+@pytest.fixture(scope='module')
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a ``python`` that has the libraries loaded; see warm_python.py."""
+    folder = tmp_path_factory.mktemp('bin')
+    program = ROOT / 'tests/warm_python.py'
+    address, client = folder / 'socket', folder / 'python'
+    client.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {program} {address} "$@"\n')
+    client.chmod(0o755)
+    server = subprocess.Popen([sys.executable, program, address])
+    try:
+        while not address.exists():
+            assert server.poll() is None, 'tests/warm_python.py ended'
+            time.sleep(0.1)
+        yield folder
+    finally:
+        server.kill()
+        server.wait()
+
+
 @pytest.mark.parametrize('page', [p for p in PAGES if any(b.reason is None for b in blocks(p))])
-def test_page_runs(page, copy):
-    paths = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    env = dict(os.environ, PATH=paths, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
+def test_page_runs(page, copy, python):
+    paths = f'{python}{os.pathsep}{os.environ["PATH"]}'
+    env = dict(os.environ, PATH=paths, PYTHONPATH=str(copy), OMP_NUM_THREADS='1')
     done = subprocess.run(
         ['bash', '-c', script(page)], cwd=copy, env=env, capture_output=True, text=True, timeout=900
     )
