@@ -17,9 +17,12 @@ FUSED_ACTS = {
 }
 """Activation -> (name, scalars) of the library's operator behind a conv."""
 
-BANDS = 8
-"""Bands of the stem: an eighth of its output stays in the cache, and memory that is given back to
-the system and taken again, page by page, costs more than the rows that bands convolve twice."""
+FEW_VALUES = 20480
+"""Inputs of at most so many values go to PyTorch's own kernel, which is twice as fast on them."""
+
+BAND_BYTES = 3 * 2**20
+"""Conv output of a band of the stem. So much stays in the cache, and memory that is given back to the
+system and taken again, page by page, costs more than the rows that bands convolve twice."""
 
 
 def runs_eagerly_on_cpu(x: Tensor) -> bool:
@@ -80,6 +83,7 @@ class PackedConv2d(nn.Conv2d):
     def _can_pack(self, x: Tensor) -> bool:
         return (
             x.dtype == self.weight.dtype
+            and x.numel() > FEW_VALUES
             and library_runs(x)
             and runs_eagerly_on_cpu(x)
             and not self.weight.is_inference()  # these do not tell when they change
@@ -124,12 +128,13 @@ class BandedPool(nn.Sequential):
         height, stride = x.shape[2], conv.stride[0]
         conv_rows, conv_columns = ((side + stride - 1) // stride for side in x.shape[2:])
         rows, columns = (conv_rows + 1) // 2, (conv_columns + 1) // 2
-        if rows < 2 * BANDS:
+        row_bytes = x.shape[0] * conv.out_channels * conv_columns * 2 * x.element_size()
+        band = max(1, BAND_BYTES // max(1, row_bytes))
+        if band >= rows:
             return super().forward(x)
         shape = (x.shape[0], conv.out_channels, rows, columns)
         out = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
         lacks_row = stride * (conv_rows - 1) + 1 == height
-        band = -(-rows // BANDS)
         for start in range(0, rows, band):
             end = min(rows, start + band)
             # Row r is pooled from conv rows 2r - 1 to 2r + 1; row q is a conv of sq - 1 to sq + 1.

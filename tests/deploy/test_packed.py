@@ -11,7 +11,7 @@ from shufflenet_det.deploy import packed
 from shufflenet_det.deploy.packed import BandedPool, PackedConv2d, pack_convs
 
 ACTS = [None, nn.ReLU(inplace=True), nn.LeakyReLU(0.1), nn.ReLU6(), nn.SiLU()]
-IMAGE = (2, 12, 19, 23)
+IMAGE = (2, 12, 29, 33)
 
 
 def make(act: nn.Module | None = None, groups: int = 1) -> PackedConv2d:
@@ -38,7 +38,7 @@ def counted(monkeypatch) -> list:
 @torch.no_grad()
 def test_conv_and_activation_are_equal(act, groups, counted):
     conv, x = make(act, groups), torch.randn(IMAGE)
-    for image in (x, x.contiguous(memory_format=torch.channels_last), x[:1, :, 3:, 2:]):
+    for image in (x, x.contiguous(memory_format=torch.channels_last), x[:, :, 1:, 2:]):
         torch.testing.assert_close(conv(image), plain(conv, image), rtol=1e-4, atol=1e-5)
     assert len(counted) == 3
 
@@ -72,6 +72,12 @@ def test_other_dtypes_take_the_plain_path(dtype, counted):
     assert not counted
 
 
+@torch.no_grad()
+def test_small_inputs_take_the_plain_path(counted):
+    conv, x = make(nn.ReLU()), torch.randn(1, 12, 8, 8)
+    assert torch.equal(conv(x), plain(conv, x)) and not counted
+
+
 def test_gradients_take_the_plain_path(counted):
     conv = make(nn.ReLU())
     conv(torch.randn(IMAGE)).sum().backward()
@@ -93,23 +99,25 @@ def test_every_plain_conv_of_a_model_is_packed_once():
 
 
 @pytest.mark.parametrize('stride', [1, 2])
-@pytest.mark.parametrize('height', range(64, 73))
+@pytest.mark.parametrize('height', range(32, 41))
 @torch.no_grad()
 def test_stem_in_bands_is_equal(height, stride, monkeypatch):
     stem = BandedPool(nn.Conv2d(3, 8, 3, stride, 1), nn.MaxPool2d(3, 2, 1))
     for width in (32, 35, 37, 38):
         x = torch.randn(2, 3, height, width)
-        with monkeypatch.context() as patch:
-            patch.setattr(packed, 'BANDS', 10**6)  # one piece
-            whole = stem(x)
-        torch.testing.assert_close(stem(x), whole, rtol=1e-5, atol=1e-5)
+        whole = stem(x)
+        for rows in (1, 2, 5, 11):
+            row_bytes = 2 * 8 * -(-width // stride) * 2 * 4
+            monkeypatch.setattr(packed, 'BAND_BYTES', rows * row_bytes)
+            torch.testing.assert_close(stem(x), whole, rtol=1e-5, atol=1e-5)
+        monkeypatch.undo()
 
 
 def test_bands_take_less_memory():
     from shufflenet_det.bench.timing import peak_memory
 
     stem = BandedPool(nn.Conv2d(3, 24, 3, 2, 1), nn.MaxPool2d(3, 2, 1))
-    x = torch.randn(1, 3, 256, 256)
+    x = torch.randn(1, 3, 800, 1216)
     with torch.no_grad():
         in_bands = peak_memory(lambda: stem(x))
     assert in_bands < 0.5 * peak_memory(lambda: stem(x.requires_grad_()))
