@@ -21,8 +21,8 @@ FEW_VALUES = 20480
 """Inputs of at most so many values go to PyTorch's own kernel, which is twice as fast on them."""
 
 BAND_BYTES = 3 * 2**20
-"""Conv output of a band of the stem. So much stays in the cache, and memory that is given back to the
-system and taken again, page by page, costs more than the rows that bands convolve twice."""
+"""Conv output of a band of the stem. So much stays in the cache, and memory that is given back to
+the system and taken again, page by page, costs more than the rows that bands convolve twice."""
 
 
 def runs_eagerly_on_cpu(x: Tensor) -> bool:
@@ -82,10 +82,10 @@ class PackedConv2d(nn.Conv2d):
 
     def _can_pack(self, x: Tensor) -> bool:
         return (
-            x.dtype == self.weight.dtype
+            runs_eagerly_on_cpu(x)
+            and x.dtype == self.weight.dtype
             and x.numel() > FEW_VALUES
             and library_runs(x)
-            and runs_eagerly_on_cpu(x)
             and not self.weight.is_inference()  # these do not tell when they change
         )
 
