@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import mmcv
 import numpy as np
 import torch
 from mmdet.apis import inference_detector, init_detector
@@ -19,6 +18,7 @@ from numpy import ndarray
 
 from .atomic import replace_file
 from .engine import load_config
+from .robust.images import read_image
 from .thin import pad_thin
 
 IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -119,9 +119,10 @@ def detect(
     )
     unreadable = []
     for path in images:
-        image = read_image(path)
-        if image is None:
-            print(f'{path}: not a readable image, skipped', file=sys.stderr)
+        try:
+            image = read_image(path)
+        except ValueError as error:
+            print(f'skipped: {error}', file=sys.stderr)
             unreadable.append(path)
             continue
         boxes, scores, labels = predictor(image)
@@ -132,12 +133,6 @@ def detect(
         print(f'{path}: {len(boxes)} objects')
     replace_file(out_dir / 'detections.json', json.dumps(coco))
     return unreadable
-
-
-def read_image(path: Path) -> ndarray | None:
-    """BGR image (H, W, 3) uint8 turned upright by its EXIF tag, or None if it cannot be read."""
-    content = path.read_bytes() if path.is_file() else b''
-    return mmcv.imfrombytes(content, flag='color') if content else None
 
 
 def _append(coco: dict, path: Path, shape: tuple, boxes: ndarray, scores: ndarray, labels: ndarray):

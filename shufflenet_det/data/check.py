@@ -6,12 +6,16 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 LARGEST = 1e6
 """A coordinate beyond this many pixels is no box."""
+
+FEW_IMAGES = 256
+"""As many are decoded in less time than it takes to start more processes."""
 
 FATAL, DROPPED = 'fatal', 'dropped'
 KINDS = {
@@ -25,7 +29,7 @@ KINDS = {
     'box not finite': (FATAL, f'NaN, infinite or beyond {LARGEST:.0e} pixels'),
     'unknown category': (FATAL, 'category_id is no id of categories'),
     'unknown image': (FATAL, 'image_id is no id of images'),
-    'unreadable image': (FATAL, 'missing, empty, cut or no image'),
+    'unreadable image': (FATAL, 'missing, empty, cut, damaged or no image'),
     'other image size': (FATAL, 'width and height are not those of the upright file'),
     'empty box': (DROPPED, 'width, height or area is zero or negative'),
     'sub-pixel box': (DROPPED, 'less than one pixel wide or high'),
@@ -109,7 +113,8 @@ def check_annotations(content: Mapping[str, Sequence]) -> list[Fault]:
     categories = {category['id'] for _, category in valid['categories']}
     for index, annotation in valid['annotations']:
         for kind, detail in _annotation_faults(annotation, images, categories):
-            faults.append(_fault(kind, 'annotations', index, annotation, detail))
+            file = images.get(annotation['image_id'], {}).get('file_name', '')
+            faults.append(_fault(kind, 'annotations', index, annotation, detail, str(file)))
     return faults
 
 
@@ -169,26 +174,30 @@ def _annotation_faults(
 
 def check_images(content: Mapping, image_root: str | Path) -> list[Fault]:
     """Decode every image; faults of rows 1 to 6 of the list of faults."""
+    check, images = partial(_check_image, image_root), list(enumerate(content['images']))
+    if len(images) <= FEW_IMAGES:
+        return [fault for fault in map(check, images) if fault]
+    with ProcessPoolExecutor() as pool:
+        return [fault for fault in pool.map(check, images, chunksize=32) if fault]
+
+
+def _check_image(image_root: str | Path, numbered: tuple[int, object]) -> Fault | None:
     # Decoding needs mmcv, which checking annotations does not.
     from shufflenet_det.robust.images import read_image
 
-    def check(numbered: tuple[int, object]) -> Fault | None:
-        index, image = numbered
-        if not isinstance(image, Mapping) or not isinstance(image.get('file_name'), str):
-            return None  # check_annotations reports it
-        path = str(Path(image_root, image['file_name']))
-        try:
-            height, width = read_image(path).shape[:2]
-        except ValueError as error:
-            detail = str(error).removeprefix(f'{path}: ').partition('; tools/')[0]
-            return _fault('unreadable image', 'images', index, image, detail, path)
-        if _is_count(image.get('width')) and (width, height) != (image['width'], image['height']):
-            detail = f'{width}x{height} pixels, {image["width"]}x{image["height"]} in the file'
-            return _fault('other image size', 'images', index, image, detail, path)
-        return None
-
-    with ThreadPoolExecutor() as pool:
-        return [fault for fault in pool.map(check, enumerate(content['images'])) if fault]
+    index, image = numbered
+    if not isinstance(image, Mapping) or not isinstance(image.get('file_name'), str):
+        return None  # check_annotations reports it
+    path = str(Path(image_root, image['file_name']))
+    try:
+        height, width = read_image(path).shape[:2]
+    except ValueError as error:
+        detail = str(error).removeprefix(f'{path}: ').partition('; tools/')[0]
+        return _fault('unreadable image', 'images', index, image, detail, path)
+    if _is_count(image.get('width')) and (width, height) != (image['width'], image['height']):
+        detail = f'{width}x{height} pixels, {image["width"]}x{image["height"]} in the file'
+        return _fault('other image size', 'images', index, image, detail, path)
+    return None
 
 
 def clean(content: Mapping[str, Sequence], faults: Sequence[Fault]) -> dict:
