@@ -19,6 +19,7 @@ from numpy import ndarray
 from .atomic import replace_file
 from .engine import load_config
 from .robust.images import read_image
+from .robust.metric import check_predictions
 from .thin import pad_thin
 
 IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -107,6 +108,9 @@ def detect(
 
     Returns:
         The images that could not be read; each is reported on stderr.
+
+    Raises:
+        ValueError: Naming the image, if a prediction is undefined, e.g. NaN.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -126,6 +130,7 @@ def detect(
             unreadable.append(path)
             continue
         boxes, scores, labels = predictor(image)
+        check_predictions(path, boxes, scores, labels, len(predictor.classes))
         keep = scores >= score_thr
         boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
         _append(coco, path, image.shape, boxes, scores, labels)
