@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
@@ -135,18 +134,18 @@ def predict(model: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def fuzz_training(rng: Generator, cfg: Config) -> str:
     """A number of the config replaced; a training to its end."""
-    spoiled = {key: copy.deepcopy(cfg[key].to_dict() if isinstance(cfg[key], dict) else cfg[key])
-               for key in TRAINING}  # fmt: skip
+    plain = {key: cfg.to_dict()[key] for key in TRAINING}
+    spoiled = copy.deepcopy(plain)
     places = leaves(spoiled, is_number)
     place, number = places[rng.integers(len(places))], NUMBERS[rng.integers(len(NUMBERS))]
     replace(spoiled, place, number)
     work = Path(cfg.work_dir)
-    shutil.rmtree(work, ignore_errors=True)
-    changed = cfg.copy()
-    changed._cfg_dict.update(ConfigDict(spoiled))
+    for path in work.glob('*.pth'):  # the folder itself is kept by mmengine's visualizer
+        path.unlink()
     try:
-        runner = train(changed)
+        runner = train(Config({**copy.deepcopy(cfg.to_dict()), **copy.deepcopy(spoiled)}))
     except Exception:
+        confirm(spoiled != plain, 'the config as it was is refused')
         newest_intact(work)  # raises where a damaged one was saved
         return REFUSED
     saved = newest_intact(work)
