@@ -21,6 +21,8 @@ from PIL import Image
 
 from .atomic import replace_file
 from .engine import load_config
+from .robust.images import read_image
+from .robust.metric import check_predictions
 from .thin import pad_thin
 
 IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -111,6 +113,9 @@ def detect(
 
     Returns:
         The images that could not be read; each is reported on stderr.
+
+    Raises:
+        ValueError: Naming the image, if a prediction is undefined, e.g. NaN.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -124,12 +129,14 @@ def detect(
     unreadable, images = [], list(images)
     stems = Counter(path.stem for path in images)
     for path in images:
-        image = read_image(path)
-        if image is None:
-            print(f'{path}: not a readable image, skipped', file=sys.stderr)
+        try:
+            image = read_image(path)
+        except ValueError as error:
+            print(f'skipped: {error}', file=sys.stderr)
             unreadable.append(path)
             continue
         boxes, scores, labels = predictor(image)
+        check_predictions(path, boxes, scores, labels, len(predictor.classes))
         keep = scores >= score_thr
         boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
         _append(coco, path, image.shape, boxes, scores, labels)
@@ -157,12 +164,6 @@ def contact_sheet(
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
     Image.fromarray(np.vstack(rows)).quantize(128).save(out_file, optimize=True)
-
-
-def read_image(path: Path) -> ndarray | None:
-    """BGR image (H, W, 3) uint8 turned upright by its EXIF tag, or None if it cannot be read."""
-    content = path.read_bytes() if path.is_file() else b''
-    return mmcv.imfrombytes(content, flag='color') if content else None
 
 
 def _append(coco: dict, path: Path, shape: tuple, boxes: ndarray, scores: ndarray, labels: ndarray):

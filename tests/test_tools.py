@@ -135,7 +135,7 @@ def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
         '--sheet', str(tmp_path / 'sheet.png'), check=False,
     )  # fmt: skip
     assert done.returncode != 0
-    assert 'broken.jpg: not a readable image' in done.stderr
+    assert 'broken.jpg: not an image' in done.stderr
     assert '1 of 2 images could not be read' in done.stderr
     picture = cv2.imread(str(tmp_path / 'out' / f'{source.stem}.png'))
     assert picture.shape == cv2.imread(str(source)).shape

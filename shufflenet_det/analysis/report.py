@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 
 from shufflenet_det.atomic import replace_file
-from shufflenet_det.inference import MMDetPredictor, read_image
+from shufflenet_det.inference import MMDetPredictor
+from shufflenet_det.robust.images import read_image
 
 from .draw import confusion_figure, error_figure, precision_figure
 from .errors import CAUSES, find_errors
@@ -76,8 +77,6 @@ def detect_all(cfg: Config, config: str, checkpoint: str) -> list[dict]:
     predictor, results = MMDetPredictor(config, checkpoint), []
     for entry in content['images']:
         image = read_image(folder / entry['file_name'])
-        if image is None:
-            raise ValueError(f'{folder / entry["file_name"]}: no readable image')
         boxes, scores, labels = (part.tolist() for part in predictor(image))
         for (x1, y1, x2, y2), score, label in zip(boxes, scores, labels, strict=True):
             if classes[label] in ids:

@@ -13,6 +13,7 @@ from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
 from .latency import SUBJECTS
 from .paper import FIGURE2, paper_speed
+from .robust_views import drill_tables, overhead_tables
 from .swaps import table as swap_table
 from .table7 import table as table7
 from .tables import Cell, Table
@@ -262,5 +263,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'converters': converters,
     'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],
+    'overhead': overhead_tables,
+    'fault drill': drill_tables,
 }
 """Kind of result -> its tables; a new kind is a new row."""

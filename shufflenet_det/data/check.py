@@ -4,66 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
-LARGEST = 1e6
-"""A coordinate beyond this many pixels is no box."""
+from .faults import LARGEST, SECTIONS, Fault
 
-FATAL, DROPPED = 'fatal', 'dropped'
-KINDS = {
-    'not an object': (FATAL, 'the entry is no JSON object'),
-    'missing field': (FATAL, 'a field that training needs'),
-    'duplicate id': (FATAL, 'the id stands twice'),
-    'duplicate name': (FATAL, 'two categories of one name'),
-    'bad size': (FATAL, 'width and height must be integers >= 1'),
-    'bad bbox': (FATAL, 'bbox must be x, y, width, height in pixels'),
-    'bad area': (FATAL, 'area must be a finite number'),
-    'box not finite': (FATAL, f'NaN, infinite or beyond {LARGEST:.0e} pixels'),
-    'unknown category': (FATAL, 'category_id is no id of categories'),
-    'unknown image': (FATAL, 'image_id is no id of images'),
-    'unreadable image': (FATAL, 'missing, empty, cut or no image'),
-    'other image size': (FATAL, 'width and height are not those of the upright file'),
-    'empty box': (DROPPED, 'width, height or area is zero or negative'),
-    'sub-pixel box': (DROPPED, 'less than one pixel wide or high'),
-    'box outside': (DROPPED, 'wholly outside the image'),
-}
-"""Kind of fault -> (is training stopped, or is the entry left out by it; what it means)."""
-
-SECTIONS = {
-    'images': ('id', 'file_name', 'width', 'height'),
-    'categories': ('id', 'name'),
-    'annotations': ('id', 'image_id', 'category_id', 'bbox', 'area'),
-}
-"""Lists of a COCO file and the fields that training needs of each entry."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One offender: entry ``index`` of the list ``section``."""
-
-    kind: str
-    section: str
-    index: int
-    file: str = ''
-    image_id: object = None
-    annotation_id: object = None
-    detail: str = ''
-
-    @property
-    def fatal(self) -> bool:
-        """Whether training on such data is refused."""
-        return KINDS[self.kind][0] == FATAL
-
-    def __str__(self) -> str:
-        ids = [f'image {self.image_id}' if self.image_id is not None else '',
-               f'annotation {self.annotation_id}' if self.annotation_id is not None else '',
-               self.file]  # fmt: skip
-        where = ', '.join(part for part in ids if part) or f'{self.section}[{self.index}]'
-        return f'{self.kind}: {where}: {self.detail or KINDS[self.kind][1]}'
+FEW_IMAGES = 256
+"""As many are decoded in less time than it takes to start more processes."""
 
 
 def read_annotations(path: str | Path) -> dict:
@@ -110,7 +59,8 @@ def check_annotations(content: Mapping[str, Sequence]) -> list[Fault]:
     categories = {category['id'] for _, category in valid['categories']}
     for index, annotation in valid['annotations']:
         for kind, detail in _annotation_faults(annotation, images, categories):
-            faults.append(_fault(kind, 'annotations', index, annotation, detail))
+            file = images.get(annotation['image_id'], {}).get('file_name', '')
+            faults.append(_fault(kind, 'annotations', index, annotation, detail, str(file)))
     return faults
 
 
@@ -168,57 +118,42 @@ def _annotation_faults(
             yield 'box outside', f'bbox {bbox} in {image["width"]}x{image["height"]}'
 
 
+def check_classes(content: Mapping[str, Sequence], classes: Sequence[str]) -> list[Fault]:
+    """The class names of a config that are not among the categories (row 9)."""
+    names = [c['name'] for c in content['categories'] if isinstance(c, Mapping) and 'name' in c]
+    return [
+        Fault('class not in the file', 'categories', None, detail=f'{name!r}, the file has {names}')
+        for name in classes
+        if name not in names
+    ]
+
+
 def check_images(content: Mapping, image_root: str | Path) -> list[Fault]:
     """Decode every image; faults of rows 1 to 6 of the list of faults."""
+    check, images = partial(_check_image, image_root), list(enumerate(content['images']))
+    if len(images) <= FEW_IMAGES:
+        return [fault for fault in map(check, images) if fault]
+    with ProcessPoolExecutor() as pool:
+        return [fault for fault in pool.map(check, images, chunksize=32) if fault]
+
+
+def _check_image(image_root: str | Path, numbered: tuple[int, object]) -> Fault | None:
     # Decoding needs mmcv, which checking annotations does not.
     from shufflenet_det.robust.images import read_image
 
-    def check(numbered: tuple[int, object]) -> Fault | None:
-        index, image = numbered
-        if not isinstance(image, Mapping) or not isinstance(image.get('file_name'), str):
-            return None  # check_annotations reports it
-        path = str(Path(image_root, image['file_name']))
-        try:
-            height, width = read_image(path).shape[:2]
-        except ValueError as error:
-            detail = str(error).removeprefix(f'{path}: ').partition('; tools/')[0]
-            return _fault('unreadable image', 'images', index, image, detail, path)
-        if _is_count(image.get('width')) and (width, height) != (image['width'], image['height']):
-            detail = f'{width}x{height} pixels, {image["width"]}x{image["height"]} in the file'
-            return _fault('other image size', 'images', index, image, detail, path)
-        return None
-
-    with ThreadPoolExecutor() as pool:
-        return [fault for fault in pool.map(check, enumerate(content['images'])) if fault]
-
-
-def clean(content: Mapping[str, Sequence], faults: Sequence[Fault]) -> dict:
-    """The content without the offenders and without annotations of removed images."""
-    bad = defaultdict(set)
-    for fault in faults:
-        bad[fault.section].add(fault.index)
-    kept = {
-        name: [entry for i, entry in enumerate(content[name]) if i not in bad[name]]
-        for name in SECTIONS
-    }
-    known = {name: {entry['id'] for entry in kept[name]} for name in ('images', 'categories')}
-    kept['annotations'] = [
-        a
-        for a in kept['annotations']
-        if a['image_id'] in known['images'] and a['category_id'] in known['categories']
-    ]
-    return {**content, **kept}
-
-
-def summary(faults: Sequence[Fault]) -> str:
-    """One line for each kind: how many, and what happens to them in training."""
-    counts = Counter(fault.kind for fault in faults)
-    consequence = {FATAL: 'stops training', DROPPED: 'left out by training'}
-    return '\n'.join(
-        f'{counts[kind]:6d}  {kind} ({consequence[severity]}): {meaning}'
-        for kind, (severity, meaning) in KINDS.items()
-        if counts[kind]
-    )
+    index, image = numbered
+    if not isinstance(image, Mapping) or not isinstance(image.get('file_name'), str):
+        return None  # check_annotations reports it
+    path = str(Path(image_root, image['file_name']))
+    try:
+        height, width = read_image(path).shape[:2]
+    except ValueError as error:
+        detail = str(error).removeprefix(f'{path}: ').partition('; tools/')[0]
+        return _fault('unreadable image', 'images', index, image, detail, path)
+    if _is_count(image.get('width')) and (width, height) != (image['width'], image['height']):
+        detail = f'{width}x{height} pixels, {image["width"]}x{image["height"]} in the file'
+        return _fault('other image size', 'images', index, image, detail, path)
+    return None
 
 
 def _fault(

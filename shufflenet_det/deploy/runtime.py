@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy import ndarray
 
+from shufflenet_det.image_bytes import decoded
 from shufflenet_det.thin import pad_thin
 
 METADATA_KEY = 'shufflenet_det'
@@ -144,8 +145,12 @@ def read_image(path: str | Path) -> ndarray:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file; give an image')
-    content = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    content = path.read_bytes()
+    pixels = np.frombuffer(content, np.uint8)
+    try:
+        image = decoded(content, lambda: cv2.imdecode(pixels, cv2.IMREAD_COLOR))
+    except (ValueError, cv2.error) as error:
+        raise ValueError(f'{path}: not a readable image ({error})') from error
     if image is None:
         raise ValueError(f'{path}: not a readable image; give a JPEG, PNG or another that OpenCV '
                          'reads')  # fmt: skip

@@ -5,13 +5,14 @@ from .data import DataError, check_training_data
 from .images import CheckedLoadImage, read_image
 from .metric import SafeCocoMetric, check_predictions
 from .protection import ProtectionHook
-from .resume import ResumableBatchSampler, ResumableTrainLoop
+from .resume import ResumableBatchSampler, ResumableIterLoop, ResumableTrainLoop
 
 __all__ = [
     'CheckedLoadImage',
     'DataError',
     'ProtectionHook',
     'ResumableBatchSampler',
+    'ResumableIterLoop',
     'ResumableTrainLoop',
     'SafeCheckpointHook',
     'SafeCocoMetric',

@@ -16,23 +16,25 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from shufflenet_det.atomic import remove_leftovers, replace_file
 from shufflenet_det.checkpoints import read_checkpoint
+from shufflenet_det.checkpoints.files import URL_TABLES, resolve
 
 from .files import ATOMIC
-from .resume import ResumableTrainLoop
+from .resume import Resumable
 
 INTERRUPTED = 'interrupted.pth'
 POINTER = 'last_checkpoint'
-STATE = 'training_state'  # key of ResumableTrainLoop.state() of each rank
+STATE = 'training_state'  # key of Resumable.state() of each rank
 
 
-@CheckpointLoader.register_scheme(prefixes='', force=True)
-def load_from_local(filename: str, map_location=None) -> dict:
-    """Reads every local checkpoint that mmengine loads; nothing in the file is executed.
+@CheckpointLoader.register_scheme(prefixes=['', 'http://', 'https://', *URL_TABLES], force=True)
+def load(filename: str, map_location=None) -> dict:
+    """Reads every checkpoint that mmengine loads; nothing in the file is executed.
 
     Raises:
-        FileNotFoundError, ValueError: As ``read_checkpoint``: no file, corrupt, holds code, NaN.
+        FileNotFoundError, ValueError: As ``resolve`` and ``read_checkpoint``: no file, corrupt,
+            holds code, NaN.
     """
-    path = Path(filename).expanduser()
+    path = resolve(filename)
     content = read_checkpoint(path)
     if path.suffix == '.safetensors':
         return content
@@ -104,7 +106,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         loop = runner._train_loop
-        if not runner._resume or not isinstance(loop, ResumableTrainLoop):
+        if not runner._resume or not isinstance(loop, Resumable):
             return
         states = checkpoint.get(STATE)
         if states is None or len(states) != runner.world_size:
@@ -115,6 +117,22 @@ class SafeCheckpointHook(CheckpointHook):
             )
             return
         loop.load_state(states[runner.rank])
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        """As mmengine does, but the former best file goes only when the new one is there."""
+        kept = {'best_ckpt_path': None, 'best_ckpt_path_dict': {}, **vars(self)}
+        former, formers = kept['best_ckpt_path'], kept['best_ckpt_path_dict']
+        self.best_ckpt_path, self.best_ckpt_path_dict = None, dict.fromkeys(formers)
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        finally:
+            saved, news = self.best_ckpt_path, self.best_ckpt_path_dict
+            self.best_ckpt_path = saved or former
+            self.best_ckpt_path_dict = {key: news[key] or formers[key] for key in formers}
+        replaced = [(former, saved), *((formers[key], news[key]) for key in formers)]
+        for old, new in replaced if is_main_process() else ():
+            if old and new and old != new and self.file_backend.isfile(old):
+                self.file_backend.remove(old)
 
     def save_interrupted(self, runner: Runner, epoch: int, iteration: int) -> str:
         """Save now, to be resumed after ``iteration`` iterations; returns the path."""
@@ -139,7 +157,7 @@ class SafeCheckpointHook(CheckpointHook):
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         loop = runner.train_loop
-        if isinstance(loop, ResumableTrainLoop):
+        if isinstance(loop, Resumable):
             self._states = all_gather_object(loop.state())
         runner.save_checkpoint(
             self.out_dir,

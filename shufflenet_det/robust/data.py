@@ -12,7 +12,8 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from shufflenet_det.data.check import Fault, check_annotations, read_annotations, summary
+from shufflenet_det.data.check import check_annotations, read_annotations
+from shufflenet_det.data.faults import Fault, summary
 from shufflenet_det.data.voc import read_voc
 
 SHOWN = 10

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
 from mmengine.dist import all_reduce, get_rank, is_distributed
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 
@@ -23,17 +26,25 @@ def image_paths(data_batch: object) -> list[str]:
     return [getattr(sample, 'img_path', '?') for sample in samples]
 
 
+def clips_by_norm(wrapper: OptimWrapper) -> bool:
+    """Whether a non-finite norm of an optimizer wrapper's clipping is a fault."""
+    scales = isinstance(wrapper, AmpOptimWrapper)  # then it is the scaler's to judge
+    return wrapper.clip_grad_kwargs and wrapper.clip_func is clip_grad_norm_ and not scales
+
+
 class FiniteGuard:
     """Stops a training at the first loss or gradient that is NaN or infinite.
 
     The loss is tested before the backward pass, gradients before the optimizer's step; under AMP
-    the scaler skips steps with infinite gradients, which are no fault there.
+    the scaler skips steps with infinite gradients, which are no fault there. Where gradients are
+    clipped by their norm, that norm is the test.
     """
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self.batch: object = None
         self._losses: dict[str, Tensor] = {}
+        self._tested: set[Optimizer] = set()  # those whose gradients are known to be finite
         model = runner.model
         self.model: nn.Module = model.module if is_model_wrapper(model) else model
         self._parse_losses = self.model.parse_losses
@@ -41,22 +52,38 @@ class FiniteGuard:
         wrapper = runner.optim_wrapper
         wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
         self._hooks = [w.optimizer.register_step_pre_hook(self._check_gradients) for w in wrappers]
+        self._clipping = [w for w in wrappers if clips_by_norm(w)]
+        for each in self._clipping:
+            each.clip_func = partial(self._checked_clip, each.optimizer)
 
     def remove(self) -> None:
         """Leave model and optimizers as they were."""
         del self.model.parse_losses
         for hook in self._hooks:
             hook.remove()
+        for wrapper in self._clipping:
+            wrapper.clip_func = clip_grad_norm_
 
     def _checked_losses(self, losses: dict) -> tuple[Tensor, dict[str, Tensor]]:
         total, self._losses = self._parse_losses(losses)
-        numbers = torch.stack([value.detach().float() for value in self._losses.values()])
-        if not numbers.isfinite().all():
-            bad = [k for k, v in self._losses.items() if not v.isfinite()]
-            self._stop('loss', bad)
+        if not total.isfinite():  # the sum of all losses
+            self._stop('loss', [k for k, v in self._losses.items() if not v.isfinite()])
         return total, self._losses
 
+    def _checked_clip(self, optimizer: Optimizer, params: list[Tensor], **kwargs) -> Tensor:
+        """Clip; where the norm is not finite, gradients are as they were and the run stops."""
+        try:
+            norm = clip_grad_norm_(params, **{**kwargs, 'error_if_nonfinite': True})
+        except RuntimeError:
+            self._check_gradients(optimizer, None, None)
+            raise  # finite gradients whose norm overflows
+        self._tested.add(optimizer)
+        return norm
+
     def _check_gradients(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        if optimizer in self._tested:
+            self._tested.remove(optimizer)
+            return
         params = [p for group in optimizer.param_groups for p in group['params']]
         gradients = [p.grad for p in params if p.grad is not None]
         if not gradients or torch.stack(torch._foreach_norm(gradients)).isfinite().all():
@@ -87,14 +114,19 @@ class FiniteGuard:
 
 
 class StopRequest:
-    """Notes SIGTERM, by which schedulers announce that a machine is taken away."""
+    """Notes SIGTERM, by which schedulers announce that a machine is taken away.
+
+    Only the main thread may handle signals: a training in another one is ended by SIGTERM.
+    """
 
     EXIT_CODE = 128 + signal.SIGTERM
 
     def __init__(self) -> None:
         self._asked = False
         self._owner = os.getpid()
-        self._previous = signal.signal(signal.SIGTERM, self._note)
+        self._handles = threading.current_thread() is threading.main_thread()
+        if self._handles:
+            self._previous = signal.signal(signal.SIGTERM, self._note)
 
     def _note(self, number: int, frame: object) -> None:
         if os.getpid() != self._owner:  # a forked data worker
@@ -112,7 +144,8 @@ class StopRequest:
 
     def remove(self) -> None:
         """Handle SIGTERM as before."""
-        signal.signal(signal.SIGTERM, self._previous)
+        if self._handles:
+            signal.signal(signal.SIGTERM, self._previous)
 
 
 def check_match(

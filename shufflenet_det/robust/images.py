@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import mmcv
 import mmengine.fileio as fileio
@@ -13,28 +14,22 @@ from mmengine.logging import print_log
 from mmengine.registry import TRANSFORMS
 from torch.utils.data import get_worker_info
 
+from shufflenet_det.image_bytes import decoded
+
 POLICIES = ('fail', 'skip')
 _WORKERS = 256
-_ENDS = {  # start of a file -> (what must follow it, after what)
-    b'\xff\xd8': (b'\xff\xd9', b'\xff\xda'),
-    b'\x89PNG': (b'IEND', b'IHDR'),
-}
 
 
 def decode(content: bytes, flag: str = 'color', backend: str | None = None) -> np.ndarray:
     """Pixels (H, W, 3) uint8 BGR of an encoded image, upright by its EXIF tag.
 
     Raises:
-        ValueError: If the content is empty, cut, or no image.
+        ValueError: If the content is empty, cut, no image, or a JPEG that libjpeg has to complete.
     """
-    if not content:
-        raise ValueError('the file is empty (0 bytes)')
-    for start, (end, after) in _ENDS.items():
-        # OpenCV fills what is missing with grey.
-        if content.startswith(start) and content.rfind(end) <= content.rfind(after):
-            raise ValueError('the image is cut: its end is missing')
     try:
-        image = mmcv.imfrombytes(content, flag=flag, backend=backend)
+        image = decoded(content, lambda: mmcv.imfrombytes(content, flag=flag, backend=backend))
+    except ValueError:
+        raise
     except Exception as error:  # OpenCV, PIL and tifffile each have their own
         raise ValueError(f'cannot be decoded ({error})') from error
     if image is None:
@@ -43,7 +38,7 @@ def decode(content: bytes, flag: str = 'color', backend: str | None = None) -> n
 
 
 def read_image(
-    path: str, size: tuple[int, int] | None = None, flag: str = 'color',
+    path: str | Path, size: tuple[int, int] | None = None, flag: str = 'color',
     backend: str | None = None, backend_args: dict | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Pixels of an image file, as :func:`decode`.
@@ -55,7 +50,7 @@ def read_image(
         ValueError: Naming the path, if the file cannot be read or has another size.
     """
     try:
-        image = decode(fileio.get(path, backend_args=backend_args), flag, backend)
+        image = decode(fileio.get(str(path), backend_args=backend_args), flag, backend)
     except (OSError, ValueError) as error:
         cause = getattr(error, 'strerror', None) or error
         raise ValueError(f'{path}: {cause}; tools/check_dataset.py lists all such') from error

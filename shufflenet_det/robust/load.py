@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from mmdet.utils import register_all_modules
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from shufflenet_det import engine
 from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
-from shufflenet_det.data import generate
+from shufflenet_det.bench.tables import markdown
+from shufflenet_det.bench.views import tables_of
 
 from .drill.processes import run
-from .drill.tiny import BASE, BATCHES, tiny_config, train
+from .drill.tiny import BATCHES, tiny_config, train
+from .overhead import overhead
 from .usage import Bound, Usage, UsageHook, Verdict, judge, measure
 
 WARM_UP = 200
@@ -111,6 +110,7 @@ def repeated(content: dict, images: int) -> dict:
 def apart(folder: Path, name: str, measured: Callable[[], object]) -> object:
     """What ``measured`` returns, called in a process of its own that must end well."""
     report = folder / f'{name}.json'
+    folder.mkdir(exist_ok=True)
 
     def target() -> None:
         report.write_text(json.dumps(measured(), default=asdict))
@@ -137,65 +137,26 @@ def load_test(folder: Path, iterations: int, images: int) -> dict:
     return dict(verdicts=verdicts, training=training, evaluation=evaluation)
 
 
-class Clock(Hook):
-    """Notes the CPU time of each iteration with its data and hooks, in ms, after a warm-up."""
-
-    WARM_UP = 10
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self._start = 0.0
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        now = time.process_time()
-        if runner.iter > self.WARM_UP and batch_idx > 0:
-            self.times.append(1000 * (now - self._start))
-        self._start = now
-
-
-def overhead(folder: Path, rounds: int = 4) -> dict[str, float]:
-    """CPU time of an iteration of the demo config, plain and protected, in runs that take turns.
-
-    The backbone is the paper's 1.0x, the images are generated, the data are loaded in the
-    training process, so that the cost of every protection is in the time.
-    """
-    data, times = generate(folder / 'data', num_train=240, num_val=4), {}
-    for number in range(2 * rounds):
-        kind = ('plain', 'protected')[number % 2]
-        cfg = engine.load_config(BASE, dict(data_root=str(data.root)))
-        cfg.work_dir, cfg.log_level = str(folder / kind), 'WARNING'
-        cfg.train_cfg.update(max_epochs=1, val_interval=2)
-        cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
-        cfg.randomness = dict(seed=number // 2)
-        if kind == 'plain':
-            del cfg.default_hooks['protection']
-        clock = Clock()
-        train(cfg, clock)
-        times.setdefault(kind, []).extend(clock.times)
-    medians = {kind: statistics.median(values) for kind, values in times.items()}
-    return dict(
-        plain_ms=medians['plain'],
-        protected_ms=medians['protected'],
-        overhead_percent=100 * (medians['protected'] / medians['plain'] - 1),
-        iterations_each=len(times['plain']),
-    )
-
-
 def main() -> None:
     """Run the load test, or the comparison of plain and protected training."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--iterations', type=int, default=2000, help='of the training')
     parser.add_argument('--images', type=int, default=5000, help='of the evaluation')
     parser.add_argument('--overhead', action='store_true', help='compare, not load test')
-    parser.add_argument('--rounds', type=int, default=4, help='pairs of runs of --overhead')
+    parser.add_argument('--rounds', type=int, default=200, help='iterations of --overhead')
     parser.add_argument('--out', help='write the result to this JSON file')
     args = parser.parse_args()
     torch.set_num_threads(1)
     register_all_modules()
     with tempfile.TemporaryDirectory(prefix='load_') as name:
         if args.overhead:
-            result = overhead(Path(name), args.rounds)
-            print(json.dumps(write_result(args.out, 'overhead', environment(), result=result)))
+            folders = {tiny: Path(name, 'smallest' if tiny else 'demo') for tiny in (True, False)}
+            rows = [
+                apart(folder, 'overhead', lambda f=folder, t=tiny: overhead(f, t, args.rounds))
+                for tiny, folder in folders.items()
+            ]
+            result = write_result(args.out, 'overhead', environment(), rows=rows)
+            print(*(f'{t.caption}\n\n{markdown(t)}' for t in tables_of(result)), sep='\n')
             return
         result = load_test(Path(name), args.iterations, args.images)
     write_result(args.out, 'load', environment(), **result)

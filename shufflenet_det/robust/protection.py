@@ -9,16 +9,17 @@ from mmdet.evaluation import CocoMetric
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
-from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from .checkpoint import SafeCheckpointHook, newest_intact
 from .data import check_training_data
 from .guards import FiniteGuard, StopRequest, check_match
 from .images import POLICIES, CheckedLoadImage
 from .metric import SafeCocoMetric
-from .resume import ResumableTrainLoop
+from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
 
 T = TypeVar('T')
+RESUMABLE = {EpochBasedTrainLoop: ResumableTrainLoop, IterBasedTrainLoop: ResumableIterLoop}
 
 
 def _as(kind: type[T], plain: object) -> T:
@@ -46,10 +47,10 @@ class ProtectionHook(Hook):
 
     ``custom_imports = dict(imports=['shufflenet_det'])`` and
     ``custom_hooks = [dict(type='ProtectionHook')]`` are all that a config needs. The plain
-    `CheckpointHook`, `EpochBasedTrainLoop`, `LoadImageFromFile` and `CocoMetric` become
-    `SafeCheckpointHook`, `ResumableTrainLoop`, `CheckedLoadImage` and `SafeCocoMetric` with the
-    same settings; subclasses of them are left alone, and the log says so. Other training loops,
-    such as `IterBasedTrainLoop`, get everything but the bit-identical resume.
+    `CheckpointHook`, `EpochBasedTrainLoop`, `IterBasedTrainLoop`, `LoadImageFromFile` and
+    `CocoMetric` become `SafeCheckpointHook`, `ResumableTrainLoop`, `ResumableIterLoop`,
+    `CheckedLoadImage` and `SafeCocoMetric` with the same settings; subclasses of them are left
+    alone, and the log says so. Other training loops get everything but the bit-identical resume.
 
     Args:
         unreadable_images: ``'fail'``, or ``'skip'`` to train on another image and count.
@@ -87,14 +88,15 @@ class ProtectionHook(Hook):
             if type(hook) is CheckpointHook:
                 runner._hooks[index] = _as(SafeCheckpointHook, hook)
         loop, config = runner._train_loop, runner._train_dataloader
-        if type(loop) is EpochBasedTrainLoop and isinstance(config, dict):
+        resumable = RESUMABLE.get(type(loop))
+        if resumable and isinstance(config, dict):
             settings = {
                 k: v for k, v in runner.cfg.train_cfg.items() if k not in ('type', 'by_epoch')
             }
             loader = {k: v for k, v in config.items() if k != 'num_batch_per_epoch'}
             loader['dataset'] = loop.dataloader.dataset
-            runner._train_loop = ResumableTrainLoop(runner, loader, **settings)
-        if not isinstance(runner._train_loop, ResumableTrainLoop):
+            runner._train_loop = resumable(runner, loader, **settings)
+        if not isinstance(runner._train_loop, Resumable):
             name = type(runner._train_loop).__name__
             runner.logger.warning(f'{name}: resuming is not bit-identical with this loop')
 

@@ -1,4 +1,4 @@
-"""An epoch that can be left and entered at any batch, bit for bit."""
+"""Training loops that can be left and entered at any batch, bit for bit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from mmengine.dist import get_rank
 from mmengine.registry import DATA_SAMPLERS, LOOPS
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
+from torch import nn
 from torch.utils.data import BatchSampler, Dataset, Sampler
 
 from .rng import capture_rng, restore_rng, seeded
@@ -54,17 +55,39 @@ class ResumableBatchSampler(Sampler):
             )
         self.begin(seed=0, epoch=0, skip=0)
 
-    def begin(self, seed: int, epoch: int, skip: int) -> None:
-        """The next iteration leaves out ``skip`` batches, without loading them."""
-        self.seed, self.epoch, self.skip = seed, epoch, skip
+    def begin(self, seed: int, epoch: int, skip: int, endless: bool = False) -> None:
+        """The next iteration leaves out ``skip`` batches, without loading them.
+
+        Args:
+            endless: Go on with the next epoch where one ends; ``skip`` counts through all.
+        """
+        self.seed, self.epoch, self.skip, self.endless = seed, epoch, skip, endless
 
     def __iter__(self) -> Iterator[SeededBatch]:
-        for position, batch in enumerate(self.inner):
-            if position >= self.skip:
-                yield SeededBatch(batch, (self.seed, get_rank(), self.epoch, position))
+        epoch, position = self.epoch, 0
+        while True:
+            before = position
+            for batch in self.inner:
+                if position >= self.skip:
+                    yield SeededBatch(batch, (self.seed, get_rank(), epoch, position))
+                position += 1
+            if not self.endless:
+                return
+            if position == before:
+                raise ValueError(
+                    f'{type(self.sampler).__name__} gives no batch: the data set is empty, or '
+                    'smaller than a batch under drop_last'
+                )
+            epoch += 1
+            if hasattr(self.sampler, 'set_epoch'):
+                self.sampler.set_epoch(epoch)
 
     def __len__(self) -> int:
         return len(self.inner)
+
+
+def _seed_fetching(dataset: Dataset) -> None:
+    dataset.__getitems__ = SeededFetch(dataset)
 
 
 def _resumable(loader: Mapping) -> dict:
@@ -77,21 +100,15 @@ def _resumable(loader: Mapping) -> dict:
     return loader
 
 
-@LOOPS.register_module()
-class ResumableTrainLoop(EpochBasedTrainLoop):
-    """`EpochBasedTrainLoop` that goes on in the middle of an epoch where it was stopped.
+class Resumable:
+    """What both loops share: stands in front of a training loop of mmengine.
 
     Random numbers of the data are keyed by seed, rank, epoch and batch, those of the model go on
     from the state in the checkpoint, as do gradients that are being accumulated. Building
     iterators and validating draw from neither.
-    Takes the arguments of `EpochBasedTrainLoop`; the dataloader must be a config.
     """
 
-    def __init__(self, runner, dataloader: Mapping, **kwargs) -> None:
-        super().__init__(runner, _resumable(dataloader), **kwargs)
-        dataset = self.dataloader.dataset
-        dataset.__getitems__ = SeededFetch(dataset)
-        self._rng: dict | None = None  # set between epochs
+    _rng: dict | None = None  # set where the next iteration does not start from the present state
 
     @property
     def sampler(self) -> Sampler:
@@ -130,18 +147,83 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 weight.grad = state['gradients'][name].to(weight)
         self._rng = state['rng']
 
+    def batches(self) -> Iterator:
+        """Iterate the dataloader; starting it draws no random number."""
+        rng = self._rng or capture_rng()
+        batches = iter(self.dataloader)
+        restore_rng(rng)
+        self._rng = None
+        return batches
+
+
+@LOOPS.register_module()
+class ResumableTrainLoop(Resumable, EpochBasedTrainLoop):
+    """`EpochBasedTrainLoop` that goes on in the middle of an epoch where it was stopped.
+
+    Takes the arguments of `EpochBasedTrainLoop`; the dataloader must be a config.
+    """
+
+    def __init__(self, runner, dataloader: Mapping, **kwargs) -> None:
+        super().__init__(runner, _resumable(dataloader), **kwargs)
+        _seed_fetching(self.dataloader.dataset)
+
     def run_epoch(self) -> None:
         """Iterate the rest of the current epoch."""
         done = self._iter - self._epoch * len(self.dataloader)
         self.dataloader.batch_sampler.begin(self.runner.seed, self._epoch, done)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        rng = self._rng or capture_rng()
-        batches = iter(self.dataloader)
-        restore_rng(rng)
-        self._rng = None
-        for index, batch in enumerate(batches, start=done):
+        for index, batch in enumerate(self.batches(), start=done):
             self.run_iter(index, batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
         self._rng = capture_rng()
+
+
+class _NoBatch:
+    """Stands for the dataloader while mmengine's loop is built, which starts to iterate it."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __iter__(self) -> Iterator:
+        return iter(())
+
+
+@LOOPS.register_module()
+class ResumableIterLoop(Resumable, IterBasedTrainLoop):
+    """`IterBasedTrainLoop` that goes on where it was stopped, with infinite samplers and others.
+
+    Takes the arguments of `IterBasedTrainLoop`; the dataloader must be a config. A sampler that
+    ends begins its next epoch at once, without new data workers.
+    """
+
+    def __init__(self, runner, dataloader: Mapping, **kwargs) -> None:
+        BaseLoop.__init__(self, runner, _resumable(dataloader))
+        loader = self.dataloader
+        super().__init__(runner, _NoBatch(loader.dataset), **kwargs)
+        self.dataloader = loader
+        _seed_fetching(loader.dataset)
+
+    def run(self) -> nn.Module:
+        """Launch training."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.dataloader.batch_sampler.begin(self.runner.seed, 0, self._iter, endless=True)
+        self.dataloader_iterator = self.batches()
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            self.run_iter(next(self.dataloader_iterator))
+            self._decide_current_val_interval()
+            if self._validates():
+                self._rng = capture_rng()
+                self.runner.val_loop.run()
+                restore_rng(self._rng)
+                self._rng = None
+        self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _validates(self) -> bool:
+        due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
+        return self.runner.val_loop is not None and self._iter >= self.val_begin and due

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from shufflenet_det.data import check
+from shufflenet_det.data.faults import SECTIONS, clean
 
 TOOL = Path(__file__).parents[2] / 'tools/check_dataset.py'
 GOOD = dict(
@@ -47,13 +48,34 @@ def test_spoiled_field_is_found_with_its_ids(kind):
     assert f'image {content[section][0].get("image_id", 1)}' in str(fault)
 
 
-@pytest.mark.parametrize('section', check.SECTIONS)
+def test_offending_annotation_names_the_file_of_its_image():
+    content = copy.deepcopy(GOOD)
+    content['annotations'][0]['bbox'] = None
+    assert str(check.check_annotations(content)[0]).startswith(
+        'bad bbox: image 1, annotation 7, a.jpg'
+    )
+
+
+def test_class_that_is_no_category_is_shown_with_both_sides():
+    (fault,) = check.check_classes(GOOD, ['disk', 'cat'])
+    assert str(fault) == "class not in the file: categories: 'cat', the file has ['disk']"
+    assert clean(GOOD, [fault]) == GOOD
+
+
+def test_many_images_are_checked_in_several_processes(folder, monkeypatch):
+    monkeypatch.setattr(check, 'FEW_IMAGES', 1)
+    content = dict(GOOD, images=[dict(GOOD['images'][0], id=i) for i in range(70)])
+    content['images'][40]['file_name'] = 'none.jpg'
+    assert [f.index for f in check.check_images(content, folder)] == [40]
+
+
+@pytest.mark.parametrize('section', SECTIONS)
 def test_second_entry_of_an_id_is_found_and_cleaned_away(section):
     content = copy.deepcopy(GOOD)
     content[section].append(copy.deepcopy(content[section][0]))
     (fault,) = check.check_annotations(content)
     assert (fault.kind, fault.index) == ('duplicate id', 1)
-    assert check.clean(content, [fault]) == GOOD
+    assert clean(content, [fault]) == GOOD
 
 
 def test_two_categories_of_one_name_are_found():
@@ -73,7 +95,7 @@ def test_category_ids_of_mixed_types_are_listed():
 def test_cleaning_removes_annotations_of_removed_images():
     content = copy.deepcopy(GOOD)
     content['images'][0]['height'] = -1
-    cleaned = check.clean(content, check.check_annotations(content))
+    cleaned = clean(content, check.check_annotations(content))
     assert cleaned['images'] == cleaned['annotations'] == []
 
 
@@ -113,3 +135,8 @@ def test_tool_lists_offenders_fails_and_writes_a_clean_file(folder, capsys):
         run_tool(folder / 'ann.json', folder, '--clean', folder / 'clean.json')
     assert f'unreadable image: image 2, {folder / "none.jpg"}' in capsys.readouterr().out
     assert json.loads((folder / 'clean.json').read_text()) == GOOD
+
+
+def test_tool_names_a_folder_that_is_not_there(folder):
+    with pytest.raises(FileNotFoundError, match='nowhere: no such folder'):
+        run_tool(folder / 'ann.json', folder / 'nowhere')

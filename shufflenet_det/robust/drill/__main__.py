@@ -18,17 +18,19 @@ from shufflenet_det.bench.environment import environment, write_result
 from . import (
     annotation_rows,
     checkpoint_rows,
-    fuzz,
+    fuzz_rows,
     image_rows,
     kill_rows,
     model_rows,
     process_rows,
+    rank_rows,
 )
 from .case import CASES, Case, Lab
 from .tiny import tiny_config
 
 MODULES = (
-    image_rows, annotation_rows, model_rows, checkpoint_rows, kill_rows, process_rows, fuzz,
+    image_rows, annotation_rows, model_rows, checkpoint_rows, kill_rows, process_rows,
+    rank_rows, fuzz_rows,
 )  # fmt: skip
 
 
@@ -39,6 +41,7 @@ class Outcome:
     handled: bool
     message: str
     seconds: float
+    inputs: dict[str, int]
 
 
 def attempt(case: Case, lab: Lab) -> Outcome:
@@ -51,7 +54,8 @@ def attempt(case: Case, lab: Lab) -> Outcome:
         message, handled = f'{type(error).__name__}: {error}', False
         traceback.print_exc()
     message = ' '.join(message.replace(str(lab.folder), '.').split())
-    return Outcome(case.row, case.name, handled, message, round(time.monotonic() - start, 2))
+    seconds = round(time.monotonic() - start, 2)
+    return Outcome(case.row, case.name, handled, message, seconds, dict(lab.inputs))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -78,7 +82,8 @@ def main(argv: list[str] | None = None) -> None:
         form = 'short' if args.short else 'long'
         write_result(
             args.out, 'fault drill', environment(), form=form, tried=len(outcomes),
-            handled=handled, outcomes=outcomes,
+            handled=handled, fuzzed=sum(sum(o.inputs.values()) for o in outcomes),
+            outcomes=outcomes,
         )  # fmt: skip
     print(f'{len(outcomes)} tried, {handled} handled')
     sys.exit(handled != len(outcomes))

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from shufflenet_det.data.check import check_annotations, clean, read_annotations, summary
+from shufflenet_det.data.check import check_annotations, read_annotations
+from shufflenet_det.data.faults import clean, summary
 from shufflenet_det.robust.data import DataError, check_training_data
 
 from .case import Lab, case, confirm, refused

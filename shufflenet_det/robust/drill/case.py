@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -15,11 +16,13 @@ class Lab:
         folder: Empty folder of the case.
         data: Generated data set that all cases share and none changes.
         short: Reduced form, for continuous integration.
+        inputs: How many inputs a case that tries many found refused, read, ...
     """
 
     folder: Path
     data: Path
     short: bool
+    inputs: Counter = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mmdet.registry import DATASETS
 from PIL import Image
 
 from shufflenet_det.data.check import check_images, read_annotations
-from shufflenet_det.inference import read_image as read_for_inference
+from shufflenet_det.deploy.runtime import read_image as read_for_inference
 from shufflenet_det.robust.images import read_image
 from shufflenet_det.robust.protection import _as, image_loaders
 

@@ -1,4 +1,4 @@
-"""Rows 12, 14, 24 and 25: numbers, processes and ranks that fail in a training."""
+"""Rows 14, 24 and 25: numbers and processes that fail in a training or an export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +14,12 @@ import torch
 from mmengine.runner import Runner
 
 from shufflenet_det.deploy.onnx_export import save_onnx, to_onnx
-from shufflenet_det.engine import init_distributed, load_config
+from shufflenet_det.engine import load_config
 
 from .case import Lab, case, confirm, refused
 from .checkpoint_rows import Interrupt, train_with
 from .model_rows import tiny_detector
-from .processes import Child, Ended, run
+from .processes import run
 from .tiny import BATCHES, tiny_config, train
 
 
@@ -89,54 +88,6 @@ def bad_config(lab: Lab) -> str:
     path = lab.folder / 'config.py'
     path.write_text('model = dict(\n')
     return refused(lambda: load_config(path), path)
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return str(probe.getsockname()[1])
-
-
-def ranks(
-    lab: Lab, act: Callable[[Runner], object], annotations: Path | None = None
-) -> list[Ended]:
-    """Train on two ranks; ``act`` is called on rank 1 before iteration 1."""
-    port = free_port()
-
-    def target(rank: int) -> None:
-        os.environ.update(
-            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1',
-            MASTER_PORT=port,
-        )  # fmt: skip
-        hooks = [Interrupt(1, act)] if rank == 1 else []
-        cfg = tiny_config(lab.data, lab.folder / 'work')
-        if annotations:
-            cfg.train_dataloader.dataset.update(data_root='', ann_file=str(annotations))
-            cfg.train_dataloader.dataset.data_prefix.img = str(lab.data / 'train')
-        init_distributed(cfg, 'pytorch', rank)
-        train(cfg, *hooks)
-
-    children = [Child(lambda r=r: target(r), lab.folder / f'rank{r}.log') for r in (0, 1)]
-    return [child.wait() for child in children]
-
-
-@case(24, 'a rank killed')
-def dead_rank(lab: Lab) -> str:
-    survivor, victim = ranks(lab, lambda runner: os.kill(os.getpid(), signal.SIGKILL))
-    confirm(victim.code == -signal.SIGKILL, victim.last_error)
-    confirm(survivor.code > 0, f'exit {survivor.code}: {survivor.last_error}')
-    return f'{survivor.seconds:.1f} s: {survivor.last_error}'
-
-
-@case(12, 'one of two ranks without ground truth')
-def empty_rank(lab: Lab) -> str:
-    content = json.loads((lab.data / 'annotations/instances_train.json').read_text())
-    content['annotations'] = [a for a in content['annotations'] if a['image_id'] <= 2]
-    path = lab.folder / 'ann.json'
-    path.write_text(json.dumps(content))
-    ended = ranks(lab, lambda runner: None, path)
-    confirm([e.code for e in ended] == [0, 0], ended[0].last_error + ended[1].last_error)
-    return '10 of 12 images without objects, both ranks trained to the end'
 
 
 @case(25, 'ONNX export interrupted')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
@@ -15,6 +16,7 @@ BASE = Path(__file__).parents[3] / 'configs/demo/lighthead_snv2_demo.py'
 ARCH = dict(stem=[(8, 2)], stages=[(16, 2), (32, 2), (64, 2)], last_conv=64)
 NUM_TRAIN, BATCH = 12, 2
 BATCHES = NUM_TRAIN // BATCH
+_numbers = count()
 
 
 def tiny_config(data_root: str | Path, work_dir: str | Path, **options) -> Config:
@@ -52,7 +54,8 @@ def shrink(cfg: Config) -> None:
 
 def train(cfg: Config, *hooks: Hook) -> Runner:
     """Train in this process, with more hooks, and return the finished runner."""
-    cfg.experiment_name = f'drill_{id(cfg)}'  # mmengine keeps its message hub by this name
+    # mmengine keeps its message hub by this name
+    cfg.experiment_name = f'drill_{next(_numbers)}'
     runner = Runner.from_cfg(cfg)
     for hook in hooks:
         runner.register_hook(hook, priority='VERY_HIGH')
