@@ -172,7 +172,7 @@ def test_multi_scale_and_mosaic_combine_in_either_order():
 
 def test_tta_takes_the_scale_of_the_test_pipeline():
     cfg = load_config(ROOT / CONFIGS[1])
-    prepare_test(cfg, 'work', 'x.pth', tta=True)
+    prepare_test(cfg, 'work', 'torchvision://x', tta=True)
     resized = cfg.test_dataloader.dataset.pipeline[1].transforms[0]
     assert [step.scale for step in resized] == [(192, 192), (240, 240)]
 

@@ -11,8 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,28 +132,9 @@ def make_coco(root: Path, count: int = 4) -> None:
         (root / f'annotations/instances_{split}.json').write_text(json.dumps(content))
 
 
-@pytest.fixture(scope='module')
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a ``python`` that has the libraries loaded; see warm_python.py."""
-    folder = tmp_path_factory.mktemp('bin')
-    program = ROOT / 'tests/warm_python.py'
-    address, client = folder / 'socket', folder / 'python'
-    client.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {program} {address} "$@"\n')
-    client.chmod(0o755)
-    server = subprocess.Popen([sys.executable, program, address])
-    try:
-        while not address.exists():
-            assert server.poll() is None, 'tests/warm_python.py ended'
-            time.sleep(0.1)
-        yield folder
-    finally:
-        server.kill()
-        server.wait()
-
-
 @pytest.mark.parametrize('page', [p for p in PAGES if any(b.reason is None for b in blocks(p))])
-def test_page_runs(page, copy, python):
-    paths = f'{python}{os.pathsep}{os.environ["PATH"]}'
+def test_page_runs(page, copy):
+    paths = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     env = dict(os.environ, PATH=paths, PYTHONPATH=str(copy), OMP_NUM_THREADS='1')
     done = subprocess.run(
         ['bash', '-c', script(page)], cwd=copy, env=env, capture_output=True, text=True, timeout=900
