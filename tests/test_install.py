@@ -200,6 +200,7 @@ def test_mmdet_detector_trains_and_predicts(config: str, size: int) -> None:
     MessageHub.get_current_instance().update_info('iter', 0)  # YOLOX reads it
     cfg = Config.fromfile(MMDET_CONFIGS / config)
     model = MODELS.build(without_pretrained(cfg.model)).train()
+    model.init_weights()  # Deformable DETR's level embedding is uninitialised memory before
     losses, _ = model.parse_losses(
         model(**model.data_preprocessor(random_batch(size), True), mode='loss')
     )
