@@ -43,7 +43,7 @@ def shuffle_free(
                 _fill_unit(unit, source)
             order = stage.out_order
     if hasattr(free, 'conv5'):
-        _fill(free.conv5, folded(*backbone.conv5[:2]), free.level_orders[-1], order)
+        _fill(free.conv5[0], folded(*backbone.conv5[:2]), free.level_orders[-1], order)
     return free
 
 

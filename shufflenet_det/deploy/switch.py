@@ -14,7 +14,6 @@ from shufflenet_det.backbones.shufflenet_v2 import ShuffleNetV2
 
 from .convert import shuffle_free
 from .fuse import fold_conv_modules, reorder
-from .packed import pack_convs
 from .shuffle_free import ShuffleFreeBackbone
 
 
@@ -81,7 +80,6 @@ def switch_to_deploy(model: nn.Module, readers: Readers | None = None, align: in
         model.backbone = shuffle_free(backbone, original_order=convs is None, align=align)
         for reader in convs or []:
             _absorb(reader, model.backbone.level_orders[reader.level])
-    pack_convs(model)
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
