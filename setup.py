@@ -17,8 +17,10 @@ class PthDistribution(Distribution):
 class InstallPth(Distribution().get_command_class('install_data')):
     """Puts the data file, shufflenet_det_mmcv.pth, into site-packages beside the package.
 
-    Python runs a .pth line at start-up; this one lets mmdet find the ops of mmcv-lite whichever
-    package is imported first. `pip install`, `pip install -e` and `pip uninstall` handle the file.
+    Python runs a .pth line at start-up. The first lets mmdet find the ops of mmcv-lite whichever
+    package is imported first, the second lets mmengine find our configs as `shufflenet_det::...`
+    before the package is imported; each only waits for one name. `pip install`, `pip install -e`
+    and `pip uninstall` handle the file.
     """
 
     def finalize_options(self) -> None:
@@ -27,7 +29,7 @@ class InstallPth(Distribution().get_command_class('install_data')):
 
 
 class BuildWithConfigs(Distribution().get_command_class('build_py')):
-    """Puts configs/ where MMEngine and MIM look in an installed package: `.mim/configs`."""
+    """Puts configs/ and model-index.yml where MMEngine and MIM look in a package: `.mim`."""
 
     def _get_data_files(self) -> list:
         return super()._get_data_files() + self.configs()
@@ -39,11 +41,22 @@ class BuildWithConfigs(Distribution().get_command_class('build_py')):
     def configs(self) -> list[tuple[str, str, str, list[str]]]:
         """Each folder as (package, source, target, file names)."""
         target = Path(self.build_lib) / 'shufflenet_det/.mim'
-        folders = sorted({path.parent for path in Path('configs').rglob('*.py')})
+        folders = {}
+        for path in [Path('model-index.yml'), *Path('configs').rglob('*.*')]:
+            if path.suffix in ('.py', '.yml'):
+                folders.setdefault(path.parent, []).append(path.name)
         return [
-            ('shufflenet_det', str(f), str(target / f), sorted(p.name for p in f.glob('*.py')))
-            for f in folders
+            ('shufflenet_det', str(folder), str(target / folder), sorted(names))
+            for folder, names in sorted(folders.items())
         ]
+
+
+class SdistWithoutTests(Distribution().get_command_class('sdist')):
+    """Leaves out the few files of tests/ that setuptools takes by their names."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        kept = [name for name in files if Path(name).parts[0] != 'tests']
+        super().make_release_tree(base_dir, kept)
 
 
 setup(
@@ -55,7 +68,11 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['shufflenet_det', 'shufflenet_det.*']),
     distclass=PthDistribution,
-    cmdclass={'build_py': BuildWithConfigs, 'install_data': InstallPth},
+    cmdclass={
+        'build_py': BuildWithConfigs,
+        'install_data': InstallPth,
+        'sdist': SdistWithoutTests,
+    },
     data_files=[('', ['shufflenet_det/shufflenet_det_mmcv.pth'])],
     python_requires='>=3.10',
     install_requires=[

@@ -5,8 +5,9 @@ Source: arXiv 1807.11164, table 5 (0.5x to 2.0x), table 6 and appendix table 2 (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import prod
 
 LEVELS = ('stage1', 'stage2', 'stage3', 'stage4', 'conv5')
 """Module that produces each level of ``out_indices``; a net without stage1 has its stem there."""
@@ -19,7 +20,8 @@ class ShuffleNetV2Arch:
     """One row: everything that tells one ShuffleNet V2 from another.
 
     Args:
-        stem: (out_channels, stride) of each 3x3 conv in front of the 3x3/2 max pool.
+        stem: (out_channels, stride) of each 3x3 conv in front of the 3x3/2 max pool; the strides
+            make 2 together.
         stages: (out_channels, units) of each stage, the last one at stride 32. Three stages
             start at stride 8 (table 5), four at stride 4 (appendix table 2).
         last_conv: Output channels of the 1x1 conv behind the stages (conv5, or conv6).
@@ -27,8 +29,12 @@ class ShuffleNetV2Arch:
         residual: Residual connection in each stride-1 unit (appendix figure 2a).
         large_receptive_field: v2*, one more 3x3 depthwise conv before the first pointwise conv
             of each building block (section 4).
+        keep_branch1_width: Branch 1 of a stage's first unit gives as many channels as it reads,
+            branch 2 the rest, as in Megvii's code (at 1.0x 24 + 92). Off, each gives half, as in
+            torchvision. Only the first stage of the table's nets differs, and none at 0.5x.
         paper_macs: Multiply-adds at 224x224 with the 1000-way classifier, as printed.
         paper_params: Parameters with the classifier, as printed; None where the paper has none.
+        pretrained: Public weights of the net on ImageNet; None where there are none.
     """
 
     stem: tuple[tuple[int, int], ...]
@@ -37,8 +43,10 @@ class ShuffleNetV2Arch:
     se: bool = False
     residual: bool = False
     large_receptive_field: bool = False
+    keep_branch1_width: bool = False
     paper_macs: float | None = None
     paper_params: float | None = None
+    pretrained: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.stages) not in (3, 4):
@@ -52,11 +60,29 @@ class ShuffleNetV2Arch:
                 f'arch.stages has the odd widths {odd}; a unit splits its channels in halves, '
                 'so every width must be even'
             )
+        if min(units for _, units in self.stages) < 1:
+            raise ValueError(f'arch.stages={self.stages}: each needs (channels, at least 1 unit)')
+        if self.stem and prod(stride for _, stride in self.stem) != 2:
+            raise ValueError(
+                f'arch.stem={self.stem} has strides that do not make 2 together; with the max pool '
+                'it must end at stride 4'
+            )
+        if self.keep_branch1_width and any(a >= b for a, b in self.stage_widths):
+            raise ValueError(
+                f'keep_branch1_width needs stages wider than their input, got {self.stage_widths}'
+            )
 
     @property
     def first_level(self) -> int:
         """Level of the first stage: 0 (stride 4) or 1 (stride 8)."""
         return 4 - len(self.stages)
+
+    @property
+    def stage_widths(self) -> list[tuple[int, int]]:
+        """(in_channels, out_channels) of each stage."""
+        widths = [self.stem[-1][0] if self.stem else self.stages[0][0]]
+        widths += [channels for channels, _ in self.stages]
+        return list(zip(widths, widths[1:], strict=False))
 
     @property
     def level_channels(self) -> tuple[int, ...]:
@@ -70,13 +96,17 @@ _STEM = ((24, 2),)
 
 ARCHS = {
     '0.5x': ShuffleNetV2Arch(_STEM, ((48, 4), (96, 8), (192, 4)), 1024,
-                             paper_macs=41e6, paper_params=1.4e6),
+                             paper_macs=41e6, paper_params=1.4e6,
+                             pretrained='torchvision://shufflenet_v2_x0_5'),
     '1.0x': ShuffleNetV2Arch(_STEM, ((116, 4), (232, 8), (464, 4)), 1024,
-                             paper_macs=146e6, paper_params=2.3e6),
+                             paper_macs=146e6, paper_params=2.3e6,
+                             pretrained='torchvision://shufflenet_v2_x1_0'),
     '1.5x': ShuffleNetV2Arch(_STEM, ((176, 4), (352, 8), (704, 4)), 1024,
-                             paper_macs=299e6, paper_params=3.5e6),
+                             paper_macs=299e6, paper_params=3.5e6,
+                             pretrained='torchvision://shufflenet_v2_x1_5'),
     '2.0x': ShuffleNetV2Arch(_STEM, ((244, 4), (488, 8), (976, 4)), 2048,
-                             paper_macs=591e6, paper_params=7.4e6),
+                             paper_macs=591e6, paper_params=7.4e6,
+                             pretrained='torchvision://shufflenet_v2_x2_0'),
     '50': ShuffleNetV2Arch(((64, 2),), ((244, 3), (488, 4), (976, 6), (1952, 3)), 2048,
                            paper_macs=2.3e9),
     '164': ShuffleNetV2Arch(((64, 2), (64, 1), (128, 1)),
@@ -103,12 +133,24 @@ def get_arch(arch: str | Mapping | ShuffleNetV2Arch) -> ShuffleNetV2Arch:
             )
         row = {key: _tuples(value) for key, value in arch.items()}
         return ShuffleNetV2Arch(**row)
-    if arch not in ARCHS:
+    if not isinstance(arch, str) or arch not in ARCHS:
         raise ValueError(
             f'arch={arch!r} is not in the table; allowed: {list(ARCHS)}, or a dict with the '
             'fields stem, stages, last_conv (see shufflenet_det.archs.ShuffleNetV2Arch)'
         )
     return ARCHS[arch]
+
+
+def out_channels(
+    arch: str | Mapping | ShuffleNetV2Arch, out_indices: Iterable[int] = (0, 1, 2, 3)
+) -> list[int]:
+    """Channels of the levels that a backbone hands out: ``in_channels`` of what reads them.
+
+    >>> out_channels('1.0x', (1, 2, 3))
+    [116, 232, 464]
+    """
+    channels = get_arch(arch).level_channels
+    return [channels[index] for index in out_indices]
 
 
 def _tuples(value):

@@ -2,18 +2,14 @@
 
 mmengine 0.10.7 does it through `pkg_resources`, which setuptools 81 removed, and only for packages
 of OpenMMLab and configs in a folder. Here a package is what Python imports under the name.
+
+Nothing of mmengine is imported with this file, because `config_hook` runs it by its path.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-
-from mmengine import hub
-from mmengine.config import Config
-
-_local_path = Config._get_cfg_path
-_hub_config = hub.get_config
 
 
 def config_root(package: str) -> Path:
@@ -53,20 +49,30 @@ def config_path(name: str) -> Path:
 
 def install() -> None:
     """Let mmengine's `_base_` and `mmengine.hub.get_config` find configs this way."""
-    Config._get_cfg_path = staticmethod(_base_path)
+    from mmengine import hub
+    from mmengine.config import Config
+
+    install_bases(Config)
+    own = hub.get_config
+
+    def get_config(cfg_path: str, pretrained: bool = False) -> Config:
+        """`mmengine.hub.get_config`; mmengine's own where the weights' address is asked for."""
+        if pretrained:
+            return own(cfg_path, pretrained)
+        return Config.fromfile(config_path(cfg_path))
+
     hub.get_config = hub.hub.get_config = get_config
 
 
-def get_config(cfg_path: str, pretrained: bool = False) -> Config:
-    """`mmengine.hub.get_config`; mmengine's own where the weights' address is asked for."""
-    if pretrained:
-        return _hub_config(cfg_path, pretrained)
-    return Config.fromfile(config_path(cfg_path))
+def install_bases(config: type) -> None:
+    """Let the `_base_` of mmengine's class `Config` find configs this way."""
+    own = config._get_cfg_path
 
+    def base_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if '::' not in cfg_path:
+            return own(cfg_path, filename)
+        path, package = config_path(cfg_path), cfg_path.partition('::')[0]
+        # A scope is a registry; a package without one, like ours, registers with MMDetection.
+        return str(path), package if find_spec(f'{package}.registry') else None
 
-def _base_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
-    if '::' not in cfg_path:
-        return _local_path(cfg_path, filename)
-    path, package = config_path(cfg_path), cfg_path.partition('::')[0]
-    # A scope is a registry; a package without one, like ours, registers with MMDetection.
-    return str(path), package if find_spec(f'{package}.registry') else None
+    config._get_cfg_path = staticmethod(base_path)

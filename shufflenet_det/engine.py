@@ -31,15 +31,12 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        SyntaxError: If it is no Python; with path and line.
-        ValueError: As ``apply_options``.
+        ValueError: If it is no Python, with path and line; as ``apply_options``.
     """
     try:
         cfg = Config.fromfile(str(path))
     except SyntaxError as error:
-        raise SyntaxError(
-            f'{path}, line {error.lineno}: {error.msg}; correct the config'
-        ) from error
+        raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct the config') from error
     apply_options(cfg, named)
     old_root = cfg.get('data_root')
     if options:
@@ -51,6 +48,7 @@ def load_config(
 
 
 def _move_root(node, old: str, new: str) -> None:
+    old, new = old.rstrip('/'), new.rstrip('/')
     items = node.items() if isinstance(node, Mapping) else enumerate(node)
     for key, value in list(items):
         if isinstance(value, str) and (value == old or value.startswith(old + '/')):
@@ -102,28 +100,35 @@ def prepare_training(
         auto_scale_lr: Scale the learning rate to the actual batch size.
 
     Raises:
-        RuntimeError: If amp is asked for without a CUDA device.
-        KeyError: If auto_scale_lr is asked for and the config has no base batch size.
+        ValueError: If amp is asked for without a CUDA device, or auto_scale_lr and the config has
+            no base batch size.
+        FileNotFoundError: If the checkpoint to resume does not exist.
     """
     cfg.work_dir = work_dir
     if amp:
         if not torch.cuda.is_available():
-            raise RuntimeError(
+            raise ValueError(
                 '--amp needs a CUDA device and none is visible; take --option amp_bf16'
             )
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise KeyError(
+            raise ValueError(
                 '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config; '
                 'add auto_scale_lr=dict(base_batch_size=16)'
             )
         cfg.auto_scale_lr.enable = True
     if resume is not None:
         cfg.resume = True
-        cfg.load_from = None if resume == 'auto' else resume
+        cfg.load_from = None if resume == 'auto' else _existing(resume)
     return cfg
+
+
+def _existing(checkpoint: str) -> str:
+    if '://' not in checkpoint and not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'{checkpoint}: no such file; give the path of a checkpoint file')
+    return checkpoint
 
 
 def prepare_test(
@@ -147,9 +152,10 @@ def prepare_test(
 
     Raises:
         ValueError: If tta is asked for and the test pipeline has no step that resizes.
+        FileNotFoundError: If the checkpoint does not exist.
     """
     cfg.work_dir = work_dir
-    cfg.load_from = checkpoint
+    cfg.load_from = _existing(checkpoint)
     if show_dir is not None:
         cfg.default_hooks.visualization.update(draw=True, test_out_dir=show_dir)
     if classwise and cfg.test_evaluator.type != 'VOCMetric':  # which always shows each class

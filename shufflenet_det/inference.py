@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import mmcv
 import numpy as np
 import torch
 from mmdet.apis import inference_detector, init_detector
@@ -15,6 +17,7 @@ from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.structures import InstanceData
 from numpy import ndarray
+from PIL import Image
 
 from .atomic import replace_file
 from .engine import load_config
@@ -97,7 +100,9 @@ def find_images(path: str | Path) -> list[Path]:
 def detect(
     predictor: Predictor, images: Iterable[Path], out_dir: str | Path, score_thr: float = 0.3
 ) -> list[Path]:
-    """Detect on images; write NAME.png with boxes for each, and detections.json.
+    """Detect on images; write a picture with boxes for each, and detections.json.
+
+    The picture of a.jpg is a.png; where there is an a.gif too, they are a.jpg.png and a.gif.png.
 
     Args:
         predictor: The detector.
@@ -121,7 +126,8 @@ def detect(
         annotations=[],
         categories=[dict(id=i, name=name) for i, name in enumerate(predictor.classes)],
     )
-    unreadable = []
+    unreadable, images = [], list(images)
+    stems = Counter(path.stem for path in images)
     for path in images:
         try:
             image = read_image(path)
@@ -134,10 +140,30 @@ def detect(
         keep = scores >= score_thr
         boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
         _append(coco, path, image.shape, boxes, scores, labels)
-        _draw(visualizer, out_dir / f'{path.stem}.png', image, boxes, scores, labels)
+        name = path.stem if stems[path.stem] == 1 else path.name
+        _draw(visualizer, out_dir / f'{name}.png', image, boxes, scores, labels)
         print(f'{path}: {len(boxes)} objects')
     replace_file(out_dir / 'detections.json', json.dumps(coco))
     return unreadable
+
+
+def contact_sheet(
+    pictures: Sequence[Path], out_file: str | Path, columns: int = 4, side: int = 200
+) -> None:
+    """Write small pictures side by side as one PNG of 128 colours.
+
+    Args:
+        pictures: Image files, row by row.
+        out_file: The PNG.
+        columns: Pictures in a row.
+        side: Longer side of each, in px.
+    """
+    tiles = [mmcv.imrescale(mmcv.imread(str(p), channel_order='rgb'), (side, side))
+             for p in pictures]  # fmt: skip
+    tiles = [mmcv.impad(tile, shape=(side, side), pad_val=(255,) * 3) for tile in tiles]
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    Image.fromarray(np.vstack(rows)).quantize(128).save(out_file, optimize=True)
 
 
 def _append(coco: dict, path: Path, shape: tuple, boxes: ndarray, scores: ndarray, labels: ndarray):

@@ -180,7 +180,5 @@ def _loaded(pipeline: list) -> int:
     return 1 + max(i for i, step in enumerate(pipeline) if step['type'].startswith('Load'))
 
 
-STEPS = {
-    step.__name__: step for step in (append, roi_box_heads, multi_scale, mosaic_mixup, tta)
-}
+STEPS = {step.__name__: step for step in (append, roi_box_heads, multi_scale, mosaic_mixup, tta)}
 """Keys of an option file that are functions of the config, not settings of it."""

@@ -6,7 +6,10 @@ mmcv_finder.install()
 serialization.allow_mmengine_types()
 config_scope.install()
 
-from . import backbones, detectors, precision, robust  # noqa: E402
+from . import backbones, detectors, mmdet_fixes, precision, readers, robust  # noqa: E402
 from .data import demo_dataset  # noqa: E402
 
-__all__ = ['backbones', 'demo_dataset', 'detectors', 'precision', 'robust']
+mmdet_fixes.install()
+readers.install()
+
+__all__ = ['backbones', 'demo_dataset', 'detectors', 'precision', 'readers', 'robust']

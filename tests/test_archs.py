@@ -41,6 +41,11 @@ def test_row_of_ones_own():
         (dict(stem=[(8, 2)]), r"lacks \['last_conv', 'stages'\]"),
         (dict(ROW, stages=[(16, 2)]), 'has 1 entries; 3'),
         (dict(ROW, stages=[(15, 2), (32, 2), (64, 2)]), r'odd widths \[15\]'),
+        (dict(ROW, stages=[(16, 2), (32, 0), (64, 2)]), 'at least 1 unit'),
+        (dict(ROW, stem=[(8, 1)]), 'strides that do not make 2 together'),
+        (dict(ROW, stem=[(8, 2), (8, 2)]), 'strides that do not make 2 together'),
+        (dict(ROW, stem=[(16, 2)], keep_branch1_width=True), 'wider than their input'),
+        (['1.0x'], 'is not in the table'),
     ],
 )
 def test_wrong_arch_is_named(arch, message):

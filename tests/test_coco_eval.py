@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdet.registry import METRICS
+from mmdet.utils import register_all_modules
 
-import shufflenet_det  # noqa: F401  (provides the mmcv ops that mmdet imports)
+from shufflenet_det.engine import load_config
 
+ROOT = Path(__file__).parents[1]
 DATA = os.environ.get('SHUFFLENET_DET_TEST_DATA')
 # cocoapi's pycocoEvalDemo.ipynb, bbox, 100 images of val2014
 OFFICIAL = dict(mAP=0.505, mAP_50=0.697, mAP_75=0.573, mAP_s=0.586, mAP_m=0.519, mAP_l=0.501)
@@ -17,15 +20,15 @@ OFFICIAL = dict(mAP=0.505, mAP_50=0.697, mAP_75=0.573, mAP_s=0.586, mAP_m=0.519,
 
 @pytest.fixture(scope='module')
 def scores():
+    register_all_modules()
     if DATA is None:
         pytest.skip('SHUFFLENET_DET_TEST_DATA, the folder of the real test data, is not set')
-    from mmdet.evaluation import CocoMetric
-
     folder = Path(DATA) / 'cocoapi_fakeresults100'
     truth_file = folder / 'instances_val2014_100.json'
     truth = json.loads(truth_file.read_text())
     results = json.loads((folder / 'instances_val2014_fakebbox100_results.json').read_text())
-    metric = CocoMetric(ann_file=str(truth_file), metric='bbox')
+    evaluator = load_config(ROOT / 'configs/lighthead_snv2.py').val_evaluator
+    metric = METRICS.build(dict(evaluator, ann_file=str(truth_file)))
     metric.dataset_meta = dict(classes=[category['name'] for category in truth['categories']])
     metric.process({}, data_samples(truth, results))
     return metric.evaluate(size=len(truth['images']))

@@ -83,5 +83,5 @@ def test_faulty_voc_box_stops_before_step_1(cfg, sets, tmp_path):
 
 @pytest.mark.parametrize('cfg', FORMATS, indirect=True)
 def test_classwise_evaluation_builds(cfg):
-    prepare_test(cfg, 'work', 'x.pth', classwise=True)
+    prepare_test(cfg, 'work', 'torchvision://x', classwise=True)
     METRICS.build(cfg.test_evaluator)

@@ -10,6 +10,14 @@ ROOT = Path(__file__).parents[1]
 DEMO = ROOT / 'configs/demo/lighthead_snv2_demo.py'
 
 
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    """x.pth in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'x.pth').touch()
+    return 'x.pth'
+
+
 def test_data_root_moves_every_path():
     cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py', dict(data_root='/elsewhere/coco'))
     assert cfg.train_dataloader.dataset.data_root == '/elsewhere/coco'
@@ -44,25 +52,39 @@ def test_datasets_looks_through_wrappers():
 @pytest.mark.parametrize(
     'resume, expected', [(None, (False, None)), ('auto', (True, None)), ('x.pth', (True, 'x.pth'))]
 )
-def test_resume(resume, expected):
+def test_resume(checkpoint, resume, expected):
     cfg = engine.prepare_training(engine.load_config(DEMO), 'work', resume=resume)
     assert (cfg.resume, cfg.load_from) == expected
 
 
+def test_absent_checkpoint_is_named():
+    cfg = engine.load_config(DEMO)
+    with pytest.raises(FileNotFoundError, match='none.pth: no such file'):
+        engine.prepare_training(cfg, 'work', resume='none.pth')
+    with pytest.raises(FileNotFoundError, match='none.pth: no such file'):
+        engine.prepare_test(cfg, 'work', 'none.pth')
+
+
+def test_config_that_is_no_python_is_named(tmp_path):
+    (tmp_path / 'bad.py').write_text('model = dict(\n')
+    with pytest.raises(ValueError, match='bad.py, line 1'):
+        engine.load_config(tmp_path / 'bad.py')
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a CUDA device is there')
 def test_amp_without_a_gpu_is_named():
-    with pytest.raises(RuntimeError, match='--amp needs a CUDA device'):
+    with pytest.raises(ValueError, match='--amp needs a CUDA device'):
         engine.prepare_training(engine.load_config(DEMO), 'work', amp=True)
 
 
 def test_auto_scale_lr():
     cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py')
     assert engine.prepare_training(cfg, 'work', auto_scale_lr=True).auto_scale_lr.enable
-    with pytest.raises(KeyError, match='base_batch_size'):
+    with pytest.raises(ValueError, match='base_batch_size'):
         engine.prepare_training(engine.load_config(DEMO), 'work', auto_scale_lr=True)
 
 
-def test_test_switches():
+def test_test_switches(checkpoint):
     cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py')
     engine.prepare_test(cfg, 'work', 'x.pth', show_dir='shown', tta=True, classwise=True)
     assert cfg.model.type == 'DetTTAModel' and cfg.model.module.type == 'LightHeadRCNN'
@@ -71,7 +93,7 @@ def test_test_switches():
     assert cfg.test_evaluator.classwise and cfg.load_from == 'x.pth'
 
 
-def test_tta_of_the_config_is_kept():
+def test_tta_of_the_config_is_kept(checkpoint):
     cfg = engine.load_config(DEMO)
     cfg.update(tta_model=dict(type='Mine'), tta_pipeline=[dict(type='Load')])
     engine.prepare_test(cfg, 'work', 'x.pth', tta=True)

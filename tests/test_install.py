@@ -22,10 +22,11 @@ from shufflenet_det import mmcv_finder
 PACKAGE = Path(shufflenet_det.__file__).parent
 MMDET_CONFIGS = Path(mmdet.__file__).parent / '.mim/configs'
 
-# Start-up code for a fresh interpreter: only the .pth hook, or nothing, is in place.
+# Start-up code for a fresh interpreter: only the .pth hooks, or nothing, is in place.
 NO_HOOK = """
 import sys
-sys.meta_path[:] = [f for f in sys.meta_path if getattr(f, '__name__', '') != 'MmcvExtFinder']
+hooks = ('MmcvExtFinder', 'ConfigHookFinder')
+sys.meta_path[:] = [f for f in sys.meta_path if getattr(f, '__name__', '') not in hooks]
 """
 HOOK = NO_HOOK + (PACKAGE / 'shufflenet_det_mmcv.pth').read_text()
 BUILT = """
@@ -101,9 +102,44 @@ def test_installation_carries_the_hook() -> None:
     assert (site_packages / 'shufflenet_det_mmcv.pth').is_file()
 
 
-def test_hook_is_one_line() -> None:
+def test_each_hook_is_one_line() -> None:
     """site.py executes a .pth file line by line."""
-    assert (PACKAGE / 'shufflenet_det_mmcv.pth').read_text().count('\n') == 1
+    lines = (PACKAGE / 'shufflenet_det_mmcv.pth').read_text().splitlines()
+    assert len(lines) == 2 and all(line.startswith('import sys;') for line in lines)
+
+
+READ_CONFIG = """
+from mmengine.config import Config
+cfg = Config.fromfile('mine.py', import_custom_modules=False)
+print(cfg.model.backbone.type)
+"""
+
+
+@pytest.mark.parametrize(
+    'base, backbone',
+    [
+        ('shufflenet_det::lighthead_snv2.py', 'ShuffleNetV2'),
+        ('mmdet::retinanet/retinanet_r50_fpn_1x_coco.py', 'ResNet'),
+    ],
+)
+def test_config_is_found_before_the_package_is_imported(
+    base: str, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine.py').write_text(f"_base_ = '{base}'\n")
+    done = run_python(HOOK + READ_CONFIG)
+    assert done.stdout.split()[-1:] == [backbone], done.stderr
+
+
+def test_our_config_needs_the_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine.py').write_text("_base_ = 'shufflenet_det::lighthead_snv2.py'\n")
+    assert run_python(NO_HOOK + READ_CONFIG).returncode == 1
+
+
+def test_config_hook_imports_nothing() -> None:
+    done = run_python(HOOK + 'import mmengine.config as m; print("shufflenet_det" in sys.modules)')
+    assert done.stdout.strip() == 'False', done.stderr
 
 
 def test_install_is_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import torch
 from mmdet.registry import DATASETS, MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from shufflenet_det.config_scope import config_path
@@ -66,6 +67,45 @@ def test_option_trains(tiny, name):
     runner = train(tiny(name, train_cfg__max_epochs=1, train_cfg__val_interval=1))
     assert runner.iter == 2
     assert all(value.isfinite().all() for value in runner.model.state_dict().values())
+
+
+def test_accumulation_steps_once_in_four_batches(tiny):
+    # Batches 1 to 4 make one step, the 2 that an epoch of 6 has left make the other.
+    runner = train(tiny('accumulate', indices=12, train_cfg__max_epochs=1))
+    state = next(iter(runner.optim_wrapper.optimizer.state.values()))
+    assert (runner.iter, int(state['step'])) == (6, 2)
+
+
+def test_bf16_runs_the_convs_in_bfloat16(tiny):
+    runner = Runner.from_cfg(tiny('amp_bf16', train_cfg__max_epochs=1))
+    dtypes = {True: set(), False: set()}
+    conv = runner.model.backbone.conv1[0]
+    conv.register_forward_hook(lambda conv, _, out: dtypes[conv.training].add(out.dtype))
+    runner.train()
+    assert dtypes == {True: {torch.bfloat16}, False: {torch.float32}}  # training, validation
+    assert conv.weight.dtype == torch.float32
+
+
+def test_early_stopping_stops(tiny):
+    settings = {'train_cfg__max_epochs': 6, 'train_cfg__val_interval': 1}
+    cfg = tiny('early_stopping', **settings)
+    cfg.default_hooks.early_stopping.update(min_delta=1.0, patience=2)  # nothing gains so much
+    assert train(cfg).epoch == 3
+
+
+def test_ema_is_what_is_validated_and_saved(tiny, tmp_path):
+    validated = {}
+
+    class Look(Hook):
+        def after_val_epoch(self, runner, metrics=None):
+            validated.update({k: v.clone() for k, v in runner.model.state_dict().items()})
+
+    train(tiny('ema', train_cfg__max_epochs=1, train_cfg__val_interval=1), Look())
+    saved = torch.load(tmp_path / 'work/epoch_1.pth', weights_only=True)
+    averaged, trained = saved['state_dict'], saved['ema_state_dict']
+    assert all(torch.equal(value, averaged[key]) for key, value in validated.items())
+    moved = [key for key in averaged if not torch.equal(averaged[key], trained[f'module.{key}'])]
+    assert 'backbone.conv1.0.weight' in moved
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='float16 AMP needs a CUDA device')
@@ -132,7 +172,7 @@ def test_multi_scale_and_mosaic_combine_in_either_order():
 
 def test_tta_takes_the_scale_of_the_test_pipeline():
     cfg = load_config(ROOT / CONFIGS[1])
-    prepare_test(cfg, 'work', 'x.pth', tta=True)
+    prepare_test(cfg, 'work', 'torchvision://x', tta=True)
     resized = cfg.test_dataloader.dataset.pipeline[1].transforms[0]
     assert [step.scale for step in resized] == [(192, 192), (240, 240)]
 
@@ -157,7 +197,7 @@ def test_unknown_option_lists_what_exists():
 
 
 def test_option_of_your_own(tmp_path):
-    (tmp_path / 'mine.py').write_text("train_cfg = dict(max_epochs=3)\n")
+    (tmp_path / 'mine.py').write_text('train_cfg = dict(max_epochs=3)\n')
     cfg = load_config(ROOT / CONFIGS[0], named=[str(tmp_path / 'mine.py')])
     assert cfg.train_cfg.max_epochs == 3 and cfg.train_cfg.val_interval == 1
 

@@ -1,6 +1,5 @@
 """The built wheel and sdist, and a foreign project that has nothing but the installed wheel."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,45 +9,37 @@ from pathlib import Path
 
 import pytest
 
-from shufflenet_det.data import generate
+from shufflenet_det.bench import newcomer
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ('LICENSE', 'README.md', 'configs', 'pyproject.toml', 'setup.py', 'shufflenet_det')
-CONFIGS = {p.relative_to(ROOT).as_posix() for p in (ROOT / 'configs').rglob('*.py')}
+SOURCES = (
+    'LICENSE', 'README.md', 'configs', 'model-index.yml', 'pyproject.toml', 'setup.py',
+    'shufflenet_det', 'tests',
+)  # fmt: skip
+CONFIGS = {
+    p.relative_to(ROOT).as_posix()
+    for p in [ROOT / 'model-index.yml', *(ROOT / 'configs').rglob('*.*')]
+    if p.suffix in ('.py', '.yml')
+}
 MODULES = {p.relative_to(ROOT).as_posix() for p in (ROOT / 'shufflenet_det').rglob('*.py')}
+GENERATED = {'PKG-INFO', 'setup.cfg'}
+HOOKS = 'shufflenet_det/shufflenet_det_mmcv.pth'
 
-TRAIN = """
+PREDICT = """
 import shufflenet_det
-from mmengine.config import Config
-from mmengine.runner import Runner
 from mmdet.apis import inference_detector, init_detector
 
 assert shufflenet_det.__file__.startswith({site!r}), shufflenet_det.__file__
-cfg = Config.fromfile('mine.py')
-runner = Runner.from_cfg(cfg)
-runner.train()
-assert runner.iter == 1
 detector = init_detector('mine.py', 'out/iter_1.pth', device='cpu')
-print('boxes', inference_detector(detector, {image!r}).pred_instances.bboxes.shape)
-"""
-MINE = """
-_base_ = 'shufflenet_det::demo/lighthead_snv2_demo.py'
-custom_imports = dict(imports=['shufflenet_det'])
-work_dir = 'out'
-train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1, val_interval=10)
-train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False)
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1))
+print('boxes', inference_detector(detector, 'set/val/000001.jpg').pred_instances.bboxes.shape)
 """
 
 
-def run(*command: str, cwd: Path, **env: str) -> str:
+def run(*command: str, cwd: Path, python: str | Path = sys.executable) -> str:
     done = subprocess.run(
-        [sys.executable, *command],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ, OMP_NUM_THREADS='1', **env),
-    )
+        [python, *command], cwd=cwd, capture_output=True, text=True,
+        env=dict(newcomer.variables(borrow=True), OMP_NUM_THREADS='1'),
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -104,12 +95,24 @@ def test_wheel_of_the_sdist_is_the_same(sdist: Path, wheel: Path, tmp_path: Path
     assert content(again) == content(wheel)
 
 
-def test_foreign_project_trains_and_predicts(wheel: Path, tmp_path: Path) -> None:
-    site, project = tmp_path / 'site', tmp_path / 'project'
-    project.mkdir()
-    pip('install', '--target', str(site), str(wheel), cwd=tmp_path)
-    demo = generate(tmp_path / 'data', num_train=4, num_val=1)
-    (project / 'mine.py').write_text(MINE)
-    code = TRAIN.format(site=str(site), image=str(demo.image_dir('val') / '000001.jpg'))
-    printed = run('-c', code, cwd=project, PYTHONPATH=str(site), DEMO_ROOT=str(demo.root))
+def test_sdist_holds_what_is_installed(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        files = {Path(*Path(m.name).parts[1:]).as_posix() for m in archive if m.isfile()}
+    files = {name for name in files if '.egg-info/' not in name}
+    expected = MODULES | CONFIGS | {HOOKS, 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py'}
+    assert files - GENERATED == expected
+
+
+@pytest.mark.parametrize('kind', ['wheel', 'sdist'])
+def test_foreign_project_trains_and_predicts(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """In a clean environment, with mmdet's own tool, by a config that only names one of ours."""
+    package = request.getfixturevalue(kind)
+    stages = newcomer.install_to_iteration(package, tmp_path, borrow=True)
+    assert stages[-1].stage == 'first iteration'
+    code = PREDICT.format(site=str(tmp_path / 'site'))
+    printed = run(
+        '-c', code, cwd=tmp_path / 'project', python=(tmp_path / 'site/bin/python').absolute()
+    )
     assert 'boxes torch.Size([' in printed

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 from pycocotools.coco import COCO
 
 from shufflenet_det.data import CLASSES, generate
@@ -20,7 +21,7 @@ SMALL = [
     'model.backbone.arch=0.5x', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
     'test_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
     'val_dataloader.persistent_workers=False', 'test_dataloader.persistent_workers=False',
-    'train_dataloader.batch_size=4', 'test_dataloader.batch_size=2', 'train_cfg.val_interval=1',
+    'train_dataloader.batch_size=4', 'test_dataloader.batch_size=1', 'train_cfg.val_interval=1',
     'default_hooks.checkpoint.interval=1', 'default_hooks.logger.interval=1',
     'model.test_cfg.rcnn.score_thr=0.0',
 ]  # fmt: skip
@@ -37,7 +38,8 @@ def run(*command: str, check: bool = True, **env: str) -> subprocess.CompletedPr
 
 @pytest.fixture(scope='module')
 def demo(tmp_path_factory):
-    return generate(tmp_path_factory.mktemp('demo') / 'set', num_train=8, num_val=6)
+    # An odd number: two processes get unequal shares of the validation split.
+    return generate(tmp_path_factory.mktemp('demo') / 'set', num_train=8, num_val=5)
 
 
 @pytest.fixture(scope='module')
@@ -101,8 +103,8 @@ def test_evaluation_reports_every_class_and_writes_predictions(demo, tested):
 
 def test_two_cpu_processes_train(demo, tmp_path):
     done = run(
-        sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port',
-        '29611', 'tools/train.py', CONFIG, '--launcher', 'pytorch', '--work-dir', str(tmp_path),
+        sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node',
+        '2', 'tools/train.py', CONFIG, '--launcher', 'pytorch', '--work-dir', str(tmp_path),
         '--cfg-options', f'data_root={demo.root}', 'train_cfg.max_epochs=1', *SMALL,
     )  # fmt: skip
     assert 'coco/bbox_mAP:' in done.stdout + done.stderr
@@ -110,12 +112,15 @@ def test_two_cpu_processes_train(demo, tmp_path):
 
 
 def test_two_cpu_processes_evaluate_as_one_does(demo, trained, tested, tmp_path):
-    launch = (
-        sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port',
-        '29612',
-    )  # fmt: skip
-    output, _ = _test(demo, trained[0], tmp_path, *launch)
+    launch = '-m torch.distributed.run --standalone --nproc_per_node 2'.split()
+    output, out = _test(demo, trained[0], tmp_path, sys.executable, *launch)
     assert metrics(output) == metrics(tested[0])
+    # The metrics after one epoch are near 0, the predictions behind them are not.
+    ours, single = (pickle.loads(path.read_bytes()) for path in (out, tested[1]))
+    assert [p['img_id'] for p in ours] == [p['img_id'] for p in single] == list(range(1, 6))
+    for one, other in zip(ours, single, strict=True):
+        for key in ('bboxes', 'scores', 'labels'):
+            torch.testing.assert_close(one['pred_instances'][key], other['pred_instances'][key])
 
 
 def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
@@ -127,13 +132,14 @@ def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
     done = run(
         sys.executable, 'tools/detect.py', str(broken.parent), CONFIG,
         str(trained[0] / 'epoch_1.pth'), '--out-dir', str(tmp_path / 'out'), '--score-thr', '0.0',
-        check=False,
+        '--sheet', str(tmp_path / 'sheet.png'), check=False,
     )  # fmt: skip
     assert done.returncode != 0
     assert 'broken.jpg: not an image' in done.stderr
     assert '1 of 2 images could not be read' in done.stderr
     picture = cv2.imread(str(tmp_path / 'out' / f'{source.stem}.png'))
     assert picture.shape == cv2.imread(str(source)).shape
+    assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (200, 800, 3)
     found = COCO(str(tmp_path / 'out' / 'detections.json'))
     assert [image['file_name'] for image in found.loadImgs(found.getImgIds())] == [source.name]
     assert {cat['name'] for cat in found.loadCats(found.getCatIds())} == set(CLASSES)
@@ -141,13 +147,26 @@ def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
         assert 0 <= annotation['score'] <= 1 and min(annotation['bbox'][2:]) >= 0
 
 
-def test_absent_data_ends_with_help(tmp_path):
-    done = run(
-        sys.executable, 'tools/train.py', 'configs/lighthead_snv2.py', '--work-dir', str(tmp_path),
-        '--cfg-options', 'data_root=/nowhere', check=False,
-    )  # fmt: skip
-    assert done.returncode != 0
-    assert 'make_demo_data.py' in done.stderr
+BAD_INPUT = {  # arguments of the tools: what the one line names
+    ('train.py', 'configs/lighthead_snv2.py', '--cfg-options', 'data_root=/nowhere'):
+        'make_demo_data.py',
+    ('train.py', 'configs/none.py'): 'configs/none.py',
+    ('test.py', 'configs/lighthead_snv2.py', 'none.pth', '--cfg-options', 'data_root=/nowhere'):
+        '/nowhere',
+    ('detect.py', 'none', CONFIG, 'none.pth'): 'no image at none',
+    ('detect.py', 'LICENSE', CONFIG, 'none.pth'): 'none.pth: no such file',
+    ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
+    ('check_dataset.py', 'none.json', '.'): 'none.json',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('command', BAD_INPUT, ids=lambda command: ' '.join(command[:2]))
+def test_bad_input_ends_with_one_line_and_exit_code_2(command):
+    tool, *arguments = command
+    done = run(sys.executable, f'tools/{tool}', *arguments, check=False)
+    *_, last = done.stderr.splitlines()
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+    assert last.startswith(f'{tool}: error: ') and BAD_INPUT[command] in last
 
 
 @pytest.mark.parametrize('config', ['configs/lighthead_snv2.py', 'configs/lighthead_fpn_snv2.py'])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
+from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.checkpoints import convert, detect_layout, read_checkpoint, write_state_dict
 from shufflenet_det.checkpoints.files import resolve
 from shufflenet_det.checkpoints.naming import TARGETS
@@ -21,17 +21,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        checkpoint = read_checkpoint(resolve(args.input))
-        layout = detect_layout(checkpoint, args.prefix)
-        state_dict = convert(checkpoint, args.to, args.prefix)
-        digest = write_state_dict(state_dict, args.output)
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    checkpoint = read_checkpoint(resolve(args.input))
+    layout = detect_layout(checkpoint, args.prefix)
+    state_dict = convert(checkpoint, args.to, args.prefix)
+    digest = write_state_dict(state_dict, args.output)
     print(f'layout   {layout} -> {args.to}')
     print(f'tensors  {len(state_dict)}')
     print(f'sha256   {digest}  {args.output}')
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.inference import detect, find_images, load_predictor
+from shufflenet_det.bench.command_line import run_tool
+from shufflenet_det.inference import contact_sheet, detect, find_images, load_predictor
 
 
 def parse_args() -> argparse.Namespace:
@@ -14,6 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', nargs='?', help='checkpoint file of a config')
     parser.add_argument('--out-dir', default='detections', help='pictures and detections.json')
     parser.add_argument('--score-thr', type=float, default=0.3)
+    parser.add_argument('--sheet', metavar='PNG', help='the first pictures side by side')
     parser.add_argument('--device', help='cpu, cuda:0, ... (default: a GPU if there is one)')
     return parser.parse_args()
 
@@ -23,10 +26,13 @@ def main() -> None:
     images = find_images(args.images)
     predictor = load_predictor(args.model, args.checkpoint, args.device)
     unreadable = detect(predictor, images, args.out_dir, args.score_thr)
+    if args.sheet:
+        drawn = [Path(args.out_dir) / f'{i.stem}.png' for i in images if i not in unreadable]
+        contact_sheet(drawn[:8], args.sheet)
     print(f'pictures and detections.json are in {args.out_dir}')
     if unreadable:
         sys.exit(f'{len(unreadable)} of {len(images)} images could not be read')
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

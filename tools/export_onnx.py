@@ -34,6 +34,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--int8', metavar='CALIBRATION_DIR', help='layers in int8, calibrated on these images'
     )
     parser.add_argument('--opset', type=int, default=OPSETS[0], help=f'{OPSETS[0]} to {OPSETS[-1]}')
+    parser.add_argument(
+        '--align', type=int, choices=(1, 8, 16),
+        help="pad pieces of channels to so many (default: 16 if this machine's CPU has AVX-512, "
+        'else 1)',
+    )  # fmt: skip
     parser.set_defaults(output='detections')
     return parser.parse_args(argv)
 
@@ -46,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
         calibration = find_images(args.int8) if args.int8 else []
         model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
         cfg = load_config(args.config)
-        proto = to_onnx(model, cfg, args.output, args.fp16, args.opset)
+        proto = to_onnx(model, cfg, args.output, args.fp16, args.opset, args.align)
         if args.int8:
             proto = quantise(proto, calibration)
         save_onnx(proto, args.out)

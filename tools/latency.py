@@ -40,8 +40,8 @@ def measure_backbones(args: argparse.Namespace) -> None:
     setting = Setting(
         size, args.batch, args.device, args.dtype, args.classifier, args.turns, args.seconds
     )
-    rows = run_latency(pick(args.arch), args.forms, setting, args.against is not None)
-    command_line.finish(args, 'latency', size, classifies=args.classifier, rows=rows)
+    rows, noise = run_latency(pick(args.arch), args.forms, setting, args.against is not None)
+    command_line.finish(args, 'latency', size, classifies=args.classifier, noise=noise, rows=rows)
 
 
 def measure_detectors(args: argparse.Namespace) -> None:

@@ -54,7 +54,8 @@ install_project() {
     fi
     extras="$(echo $extras | tr ' ' ',')"
     stamp="$("$PYTHON" -c 'import sys; print(sys.prefix)')/.shufflenet_det_${extras//,/_}"
-    state="$REPO $(cat "$REPO/setup.py" "$REPO/shufflenet_det/version.py" | cksum)"
+    state="$REPO $(cat "$REPO/setup.py" "$REPO/shufflenet_det/version.py" \
+        "$REPO/shufflenet_det/shufflenet_det_mmcv.pth" | cksum)"
     if is_installed "$stamp" "$state"; then
         return
     fi

@@ -3,10 +3,12 @@
 import argparse
 
 from mmdet.evaluation import DumpDetResults
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det import engine
+from shufflenet_det.bench.command_line import run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def main() -> None:
+def prepare() -> tuple[Config, str | None]:
     args = parse_args()
     cfg = engine.load_config(args.config, args.cfg_options, args.option)
     engine.check_paths(cfg, ('test',))
@@ -32,9 +34,14 @@ def main() -> None:
     tta = args.tta or 'tta' in args.option
     engine.prepare_test(cfg, work_dir, args.checkpoint, args.show_dir, tta, args.classwise)
     engine.init_distributed(cfg, args.launcher, args.local_rank)
+    return cfg, args.out
+
+
+def main() -> None:
+    cfg, out = run_tool(prepare)
     runner = Runner.from_cfg(cfg)
-    if args.out:
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    if out:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
     runner.test()
 
 

@@ -2,10 +2,12 @@
 
 import argparse
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det import engine
+from shufflenet_det.bench.command_line import run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,14 +22,18 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def prepare() -> Config:
     args = parse_args()
     cfg = engine.load_config(args.config, args.cfg_options, args.option)
     engine.check_paths(cfg, ('train', 'val'))
     work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
     engine.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)
     engine.init_distributed(cfg, args.launcher, args.local_rank)
-    Runner.from_cfg(cfg).train()
+    return cfg
+
+
+def main() -> None:
+    Runner.from_cfg(run_tool(prepare)).train()
 
 
 if __name__ == '__main__':

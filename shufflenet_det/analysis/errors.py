@@ -43,6 +43,7 @@ class Error:
 
     @property
     def image_id(self) -> object:
+        """The image that it happened on."""
         return (self.found or self.truth)['image_id']
 
 

@@ -1,3 +1,5 @@
+"""Backbones with the feature levels of a detector, one file a family."""
+
 from .densenet import DenseNet
 from .mmdet_levels import LevelMobileNetV2, LevelResNet
 from .mobilenet_v1 import MobileNetV1

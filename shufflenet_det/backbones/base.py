@@ -33,6 +33,7 @@ class LayerFactory:
         dilation: int = 1,
         groups: int = 1,
     ) -> list[nn.Module]:
+        """A conv without bias and the normalisation behind it, padded to keep the size."""
         conv = build_conv_layer(
             self.conv_cfg, in_channels, out_channels, kernel_size, stride=stride,
             padding=dilation * (kernel_size // 2), dilation=dilation, groups=groups, bias=False,
@@ -40,9 +41,11 @@ class LayerFactory:
         return [conv, build_norm_layer(self.norm_cfg, out_channels)[1]]
 
     def depthwise(self, channels: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+        """A 3x3 depthwise conv and the normalisation behind it."""
         return self.conv_norm(channels, channels, 3, stride, dilation, groups=channels)
 
     def act(self) -> nn.Module:
+        """The activation."""
         return build_activation_layer(self.act_cfg)
 
 
@@ -104,8 +107,7 @@ class LevelBackbone(BaseModule):
         last_level = self.out_indices[-1]
         check_choice('output_stride', output_stride, (16, 32))
         check_choice('frozen_stages', frozen_stages, range(-1, last_level + 2))
-        self.output_stride = output_stride
-        self.last_dilation = last_dilation
+        self.output_stride, self.last_dilation = output_stride, last_dilation
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
@@ -183,11 +185,17 @@ def unstride(stage: nn.Module, dilation: int) -> None:
 
 
 def check_choice(name: str, value: int | str, allowed: Sequence) -> None:
+    """Raise ValueError with what is allowed if a value is none of it."""
     if value not in allowed:
         raise ValueError(f'{name}={value!r} is not allowed; choose one of {list(allowed)}')
 
 
 def checked_out_indices(out_indices: Sequence[int], num_levels: int = 5) -> tuple[int, ...]:
+    """Levels as a tuple; ValueError unless they increase and exist."""
+    if isinstance(out_indices, int):
+        raise ValueError(
+            f'out_indices={out_indices} is not allowed; give a tuple, such as ({out_indices},)'
+        )
     indices = tuple(out_indices)
     allowed = set(range(num_levels))
     if not indices or list(indices) != sorted(set(indices)) or not set(indices) <= allowed:

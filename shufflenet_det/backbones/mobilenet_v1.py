@@ -24,6 +24,7 @@ class MobileNetV1Arch:
     widen_factor: float
 
     def width(self, channels: int) -> int:
+        """Channels times the widen factor, 8 at least."""
         return max(8, round(channels * self.widen_factor))
 
     @property

@@ -14,6 +14,7 @@ from torchvision.ops import SqueezeExcitation
 
 from shufflenet_det.archs import ShuffleNetV2Arch, get_arch
 from shufflenet_det.checkpoints import PretrainedMixin
+from shufflenet_det.checkpoints.channel_order import even_first
 
 from .base import LayerFactory, LevelBackbone, check_choice
 
@@ -35,6 +36,8 @@ class ShuffleUnit(BaseModule):
 
     With ``two_branch`` it is the unit that starts a stage (stride 2, or 1): no split, both
     branches read the whole input. Otherwise half of the channels pass unchanged.
+    Branches of unequal widths (``arch.keep_branch1_width``) are joined in the order ``even_first``
+    of a stage of ``stage_units`` units, which splits both as Megvii's code does.
     Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
 
@@ -47,17 +50,21 @@ class ShuffleUnit(BaseModule):
         stride: int = 1,
         dilation: int = 1,
         two_branch: bool = False,
+        stage_units: int = 1,
         with_cp: bool = False,
     ) -> None:
         super().__init__()
         half = out_channels // 2
+        passed = in_channels if two_branch and arch.keep_branch1_width else half
+        order = None if passed == half else torch.tensor(even_first(out_channels, stage_units))
+        self.register_buffer('order', order, persistent=False)
         branch_in = in_channels if two_branch else half
         self.with_cp = with_cp
         self.residual = arch.residual and not two_branch
         if two_branch:
             self.branch1 = nn.Sequential(
                 *layers.depthwise(in_channels, stride, dilation),
-                *layers.conv_norm(in_channels, half, 1),
+                *layers.conv_norm(in_channels, passed, 1),
                 layers.act(),
             )
         else:
@@ -69,10 +76,10 @@ class ShuffleUnit(BaseModule):
             *layers.conv_norm(branch_in, half, 1),
             layers.act(),
             *layers.depthwise(half, stride, dilation),
-            *layers.conv_norm(half, half, 1),
+            *layers.conv_norm(half, out_channels - passed, 1),
             nn.Identity() if self.residual else layers.act(),
         )
-        self.se = SqueezeExcitation(half, half) if arch.se else None
+        self.se = SqueezeExcitation(out_channels - passed, half) if arch.se else None
         self.act = layers.act() if self.residual else None
 
     def process(self, x: Tensor) -> Tensor:
@@ -85,7 +92,10 @@ class ShuffleUnit(BaseModule):
 
     def _forward(self, x: Tensor) -> Tensor:
         if self.branch1 is not None:
-            return interleave(self.branch1(x), self.process(x))
+            branches = self.branch1(x), self.process(x)
+            if self.order is None:
+                return interleave(*branches)
+            return torch.cat(branches, dim=1).index_select(1, self.order)
         passed, worked = x.chunk(2, dim=1)
         return interleave(passed, self.process(worked))
 
@@ -122,6 +132,8 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
             half of the unit's output channels.
         residual: Residual connections on or off; None takes the arch's own.
         large_receptive_field: The v2* variant on or off; None takes the arch's own.
+        keep_branch1_width: Megvii's own first unit on or off, which its files of 1.0x and wider
+            need; None takes the arch's own.
         kwargs: out_indices, output_stride, last_dilation, frozen_stages, conv_cfg, norm_cfg,
             act_cfg, norm_eval, with_cp and init_cfg, as in
             :class:`shufflenet_det.backbones.base.LevelBackbone`; level 4 is the last 1x1 conv.
@@ -140,9 +152,13 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
         se: bool | None = None,
         residual: bool | None = None,
         large_receptive_field: bool | None = None,
+        keep_branch1_width: bool | None = None,
         **kwargs,
     ) -> None:
-        switches = dict(se=se, residual=residual, large_receptive_field=large_receptive_field)
+        switches = dict(
+            se=se, residual=residual, large_receptive_field=large_receptive_field,
+            keep_branch1_width=keep_branch1_width,
+        )  # fmt: skip
         super().__init__(
             replace(get_arch(arch), **{k: v for k, v in switches.items() if v is not None}),
             **kwargs,
@@ -167,7 +183,10 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
         in_channels = channels[level - 1] if index else self.arch.stem[-1][0]
         out_channels, num_units = self.arch.stages[index]
         common = dict(arch=self.arch, layers=self._layers, dilation=dilation, with_cp=self.with_cp)
-        first = ShuffleUnit(in_channels, out_channels, stride=stride, two_branch=True, **common)
+        first = ShuffleUnit(
+            in_channels, out_channels, stride=stride, two_branch=True, stage_units=num_units,
+            **common,
+        )  # fmt: skip
         rest = [ShuffleUnit(out_channels, out_channels, **common) for _ in range(num_units - 1)]
         return nn.Sequential(first, *rest)
 

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from mmengine.logging import MMLogger
@@ -20,6 +21,8 @@ from .views import tables_of
 
 BAD_INPUT = 2
 """Exit code after bad input."""
+
+T = TypeVar('T')
 
 RESULTS = Path('data/results')
 """Where results are kept, from the root of the project."""
@@ -83,10 +86,10 @@ def finish(args: argparse.Namespace, kind: str, size: tuple[int, int] | None, **
             print(f'chart in {path}')
 
 
-def run_tool(main: Callable[[], None]) -> None:
-    """Call a tool's main; bad input becomes one line and exit code 2."""
+def run_tool(main: Callable[[], T]) -> T:
+    """Call a tool's main, or a part of it; bad input becomes one line and exit code 2."""
     try:
-        main()
+        return main()
     except (ValueError, OSError, ImportError) as error:
         line = ' '.join(str(error).split())
         print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)

@@ -46,6 +46,7 @@ class Complexity:
 
     @property
     def total(self) -> Cost:
+        """Cost of all layers."""
         return sum((layer.cost for layer in self.layers), Cost())
 
     def stages(self, depth: int = 1) -> dict[str, Cost]:

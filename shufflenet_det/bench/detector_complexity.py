@@ -35,6 +35,7 @@ class DetectorComplexity:
 
     @property
     def total(self) -> Cost:
+        """Cost of all parts."""
         return sum((part.total for part in self.parts), Cost())
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import MethodType
 
 import torch
+from mmdet.models.dense_heads import RPNHead
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.runner import load_checkpoint
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
+from torchvision.ops import ps_roi_align
 
 from shufflenet_det.deploy.fuse import fold_conv_modules
 from shufflenet_det.deploy.switch import switch_to_deploy
+from shufflenet_det.detectors import PSRoIAlign
 from shufflenet_det.engine import load_config
 
 from .forms import cpu_session, first_line, fold_batch_norms
@@ -80,6 +84,23 @@ def _channels_last(model: nn.Module, x: Tensor) -> nn.Module:
     return model.to(memory_format=torch.channels_last)
 
 
+def _stock_operators(model: nn.Module, x: Tensor) -> nn.Module:
+    """A Light-Head R-CNN on torchvision's NMS and PSRoIAlign, as without this package's own.
+
+    Raises:
+        ValueError: If it is another detector, or pools in the mode that torchvision lacks.
+    """
+    pools = [layer for layer in model.modules() if isinstance(layer, PSRoIAlign)]
+    if not pools or any(layer.mode != 'avg' for layer in pools):
+        raise ValueError('form stock-operators needs PSRoIAlign layers in mode avg')
+    for layer in pools:
+        args = (layer.output_size, layer.spatial_scale, layer.sampling_ratio)
+        layer.forward = lambda input, rois, args=args: ps_roi_align(input, rois, *args)
+    rpn = model.rpn_head
+    rpn._bbox_post_process = MethodType(RPNHead._bbox_post_process, rpn)
+    return model
+
+
 class _OnnxDetector:
     """The export of a detector in ONNX Runtime, called like the detector.
 
@@ -102,6 +123,7 @@ class _OnnxDetector:
 
 DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | _OnnxDetector]] = {
     'eager': lambda model, x: model,
+    'stock-operators': _stock_operators,
     'channels-last': _channels_last,
     'folded': _folded,
     'folded-channels-last': lambda model, x: _channels_last(_folded(model, x), x),

@@ -38,6 +38,7 @@ def environment(
     return dict(
         device=device_name(device),
         cpus=os.cpu_count(),
+        instructions=_instructions(device),
         threads=torch.get_num_threads(),
         dtype=dtype,
         batch=batch,
@@ -57,6 +58,12 @@ def device_name(device: str) -> str:
     lines = cpuinfo.read_text(encoding='utf-8').splitlines() if cpuinfo.exists() else []
     names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _instructions(device: str) -> str | None:
+    """The widest instructions that torch uses on a CPU, such as AVX2 or AVX512."""
+    on_cpu = torch.device(device).type == 'cpu'
+    return torch.backends.cpu.get_cpu_capability() if on_cpu else None
 
 
 def _versions() -> dict[str, str]:

@@ -61,10 +61,10 @@ class _Mark(nn.Module):
 def _marking(unit: ShuffleUnit, number: int) -> ShuffleUnit:
     marking = copy.copy(unit)
     marking._modules = dict(unit._modules, pre=None, se=None, act=None)
-    half = unit.branch2[-2].num_features
-    marking.branch2 = _Mark(half, number)
-    if unit.branch1 is not None:
-        marking.branch1 = _Mark(half, number)
+    for name in ('branch1', 'branch2'):
+        branch = getattr(unit, name)
+        if branch is not None:
+            setattr(marking, name, _Mark(branch[-2].num_features, number))
     marking.residual = False  # what is added to a channel is made by the unit
     return marking
 

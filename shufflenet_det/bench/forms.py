@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from shufflenet_det.deploy.fuse import with_folded
-from shufflenet_det.deploy.switch import switch_to_deploy
+from shufflenet_det.deploy.switch import onnx_align, switch_to_deploy
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -124,11 +124,8 @@ def _onnx_runtime(model: nn.Module, example: Tensor) -> Forward:
 
 
 def _onnx_runtime_deploy(model: nn.Module, example: Tensor) -> Forward:
-    return onnx_session(switch_to_deploy(copy.deepcopy(model), align=ONNX_ALIGN), example)
+    return onnx_session(switch_to_deploy(copy.deepcopy(model), align=onnx_align()), example)
 
-
-ONNX_ALIGN = 16
-"""Channels a piece is padded to: what ONNX Runtime's kernels on AVX-512 block by."""
 
 FORMS: dict[str, Form] = {
     'eager': _eager,
@@ -144,8 +141,8 @@ FORMS: dict[str, Form] = {
 }
 """Form -> function(model, example input) -> callable(input); the model itself stays as it is."""
 
-OF_SHUFFLENET_V2 = ('deploy', 'deploy-compile', 'deploy-onnxruntime')
-"""Forms that only ShuffleNet V2 has."""
+OF_SHUFFLENET_V2 = ('deploy', 'deploy-compile', 'deploy-onnxruntime', 'stock-operators')
+"""Forms that only ShuffleNet V2 has, or our detectors around it."""
 
 SHUFFLENETS_V2 = ('ShuffleNetV2', 'SEShuffleNetV2', 'ShuffleFreeBackbone')
 

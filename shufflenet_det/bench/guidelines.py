@@ -11,9 +11,8 @@ import torch
 from . import blocks
 from .blocks import Build
 from .decomposition import decompose
-from .timing import Timing, measure, ratio
+from .timing import REPEAT, Timing, measure, ratio
 
-REPEAT = 'first row again'
 """A second measurement of the first row in the same run: how far two equal rows differ."""
 
 NOISE = 0.03

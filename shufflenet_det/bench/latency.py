@@ -18,7 +18,7 @@ from shufflenet_det.peers import NETWORKS, Network
 from .complexity import count
 from .complexity_ops import Cost
 from .forms import OUTSIDE_TORCH, forms_for, prepare
-from .timing import Timing, measure
+from .timing import REPEAT, Timing, measure, ratio
 
 PYRAMID = (0, 1, 2, 3)
 """Levels that a detector reads."""
@@ -181,8 +181,8 @@ class LatencyRow:
 
 def run_latency(
     names: Sequence[str], forms: Sequence[str], setting: Setting, against_torchvision: bool = False
-) -> list[LatencyRow]:
-    """Measure backbones in turns, each in each form.
+) -> tuple[list[LatencyRow], float]:
+    """Measure backbones in turns, each in each form, and the first row once more.
 
     Args:
         names: Keys of :data:`SUBJECTS`.
@@ -190,6 +190,9 @@ def run_latency(
             left out for the others.
         setting: How.
         against_torchvision: Add torchvision's model with the same weights where it has one.
+
+    Returns:
+        The rows, and the fraction by which the two measurements of the first row differ.
 
     Raises:
         ValueError: If a network cannot take a form or the size.
@@ -205,14 +208,16 @@ def run_latency(
             trunk = TorchvisionTrunk(name, model).eval().to(x)
             runs[name, 'torchvision'] = prepare(name, 'eager', trunk, x)
     untraced = tuple(key for key in runs if key[1] in OUTSIDE_TORCH)
-    timings = measure(
-        runs, setting.device, setting.turns, setting.seconds, images=setting.batch,
+    repeated = (*runs.items(), (REPEAT, next(iter(runs.values()))))
+    *timings, again = measure(
+        dict(repeated), setting.device, setting.turns, setting.seconds, images=setting.batch,
         untraced=untraced,
     )  # fmt: skip
-    return [
+    rows = [
         LatencyRow(name, form, *shown[name], replace(timing, name=f'{name} {form}'))
         for (name, form), timing in zip(runs, timings, strict=True)
     ]
+    return rows, abs(ratio(timings[0], again) - 1)
 
 
 def _shown(name: str, size: tuple[int, int], classifies: bool) -> tuple[tuple[int, int], int, int]:

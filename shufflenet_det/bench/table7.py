@@ -54,10 +54,12 @@ class Cell:
 
     @property
     def network(self) -> str:
+        """Name of its backbone in the table of networks."""
         return TABLE7[self.family][COMPLEXITIES.index(self.complexity)]
 
     @property
     def folder(self) -> str:
+        """Name of its folder."""
         return f'{self.network}_seed{self.seed}'
 
 

@@ -55,6 +55,7 @@ def setting(environment: dict) -> str:
     versions = found('versions', {})
     parts = [
         found('device'),
+        found('instructions'),
         found('threads') and f'{found("threads")} threads',
         found('dtype'),
         found('batch') and f'batch {found("batch")}',

@@ -23,6 +23,9 @@ MAX_WINDOWS = 8
 
 MIN_TURNS = 3
 
+REPEAT = 'first row again'
+"""Name of a second measurement of the first row: what two equal rows differ by is noise."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -51,6 +54,7 @@ class Timing:
 
     @property
     def images_per_s(self) -> float:
+        """Images in a second at the median."""
         return 1000 * self.images / self.median_ms
 
 

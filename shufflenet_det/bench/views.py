@@ -8,11 +8,13 @@ import numpy as np
 
 from shufflenet_det.peers import COMPLEXITIES
 
+from .converters import tables as converters
 from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
 from .latency import SUBJECTS
 from .paper import FIGURE2, paper_speed
 from .robust_views import drill_tables, overhead_tables
+from .swaps import table as swap_table
 from .table7 import table as table7
 from .tables import Cell, Table
 
@@ -45,6 +47,12 @@ def _times(timing: Mapping) -> tuple[Cell, ...]:
     return (timing['median_ms'], timing['p10_ms'], timing['p90_ms'], timing['n'], speed)
 
 
+def _noise(result: Mapping) -> str:
+    if 'noise' not in result:
+        return ''
+    return f' Two measurements of the first row differ by {100 * result["noise"]:.1f} %.'
+
+
 _TIME_HEADER = ('median ms', 'p10', 'p90', 'n', 'images/s')
 
 
@@ -59,7 +67,8 @@ def latency_tables(result: Mapping) -> Iterator[Table]:
     form = 'torchvision' if any(row['form'] == 'torchvision' for row in rows) else rows[0]['form']
     base = {row['arch']: row for row in rows if row['form'] == form}
     yield Table(
-        'speed', 'Speed of backbones; memory is what a call needs beyond weights and input.',
+        'speed', 'Speed of backbones; memory is what a call needs beyond weights and input.'
+        + _noise(result),
         ('backbone', 'form', 'input', 'M macs', 'M memory access cost', *_TIME_HEADER,
          f'speed / {form}', 'peak MiB'),
         tuple(
@@ -228,12 +237,31 @@ def reuse_tables(result: Mapping) -> Iterator[Table]:
     )  # fmt: skip
 
 
+def operator_tables(result: Mapping) -> Iterator[Table]:
+    """Ours beside torchvision's."""
+    yield Table(
+        'operators', "Operators on one image of 800x1216, ours and torchvision's.",
+        ('operator', 'input', 'ours, ms', 'p10', 'p90', "torchvision's, ms", 'p10', 'p90', 'n',
+         'speed / torchvision'),
+        tuple(
+            (row['operator'], row['setting'],
+             *(row[who][key] for who in ('ours', 'theirs')
+               for key in ('median_ms', 'p10_ms', 'p90_ms')),
+             row['ours']['n'], row['speed'])
+            for row in result['rows']
+        ),
+    )  # fmt: skip
+
+
 VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'latency': latency_tables,
     'detector latency': detector_tables,
     'decomposition': decomposition_tables,
     'guidelines': guideline_tables,
     'feature_reuse': reuse_tables,
+    'operators': operator_tables,
+    'converters': converters,
+    'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],
     'overhead': overhead_tables,
     'fault drill': drill_tables,

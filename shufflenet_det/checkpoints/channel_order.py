@@ -38,6 +38,18 @@ def _concat(first: list, second: list) -> list:
     return first + second
 
 
+def even_first(channels: int, units: int) -> list[int]:
+    """Order in which a stage with the shuffle at the end takes what unequal branches concatenate.
+
+    Of each branch, what the following units split off is then what Megvii's even-odd split gives
+    them; equal branches are interleaved instead, which differs by interchangeable channels only.
+    """
+    passed, order = list(range(channels)), []
+    for _ in range(units - 1):
+        passed, order = passed[0::2], passed[1::2] + order
+    return passed + order
+
+
 PLACEMENTS = {'end': (_halves, _interleave), 'start': (_even_odd, _concat)}
 """Place of the shuffle: (split of a stride-1 unit's input, merge of a unit's two halves)."""
 
@@ -50,11 +62,15 @@ class Trace:
     outputs: list[Channel]
 
 
-def trace(channels: int, units: int, placement: str) -> Trace:
-    """Follow the channels of a stage whose two branches give ``channels / 2`` each."""
+def trace(channels: int, units: int, placement: str, first: int | None = None) -> Trace:
+    """Follow the channels of a stage; ``first`` (or half) are born in its first branch 1."""
     split, merge = PLACEMENTS[placement]
     half = range(channels // 2)
-    state = merge([(0, 1, i) for i in half], [(0, 2, i) for i in half])
+    first = channels // 2 if first is None else first
+    state = [(0, 1, i) for i in range(first)] + [(0, 2, i) for i in range(channels - first)]
+    if placement == 'end':
+        equal = 2 * first == channels
+        state = merge(*_halves(state)) if equal else [state[i] for i in even_first(channels, units)]
     inputs: list[list[Channel]] = [[]]
     for unit in range(1, units):
         passed, worked = split(state)
@@ -87,15 +103,21 @@ class StageOrder:
     outputs: Tensor
 
 
-def stage_order(channels: int, units: int, source: str, target: str) -> StageOrder:
+def stage_order(
+    channels: int, units: int, source: str, target: str, first: int | None = None
+) -> StageOrder:
     """Permutations of one stage from placement ``source`` to placement ``target``.
+
+    Args:
+        first: Channels that branch 1 of the first unit gives; half of them where it is None.
 
     Raises:
         ValueError: If ``channels`` is no multiple of 4 or no permutation exists.
     """
     if channels % 4:
         raise ValueError(f'a stage of {channels} channels cannot be split; give a multiple of 4')
-    old, new = trace(channels, units, source), trace(channels, units, target)
+    first = channels // 2 if first is None else first
+    old, new = (trace(channels, units, placement, first) for placement in (source, target))
     old_groups, new_groups = _by_fate(old), _by_fate(new)
     if any(len(old_groups[fate]) != len(new_groups[fate]) for fate in old_groups | new_groups):
         raise ValueError(
@@ -107,10 +129,11 @@ def stage_order(channels: int, units: int, source: str, target: str) -> StageOrd
         for fate, group in new_groups.items()
         for channel, other in zip(group, old_groups[fate], strict=True)
     }
+    widths = {(0, 1): first, (0, 2): channels - first}
+    widths |= {(unit, 2): channels // 2 for unit in range(1, units)}
     births = {
-        (unit, branch): torch.tensor([twin[unit, branch, i][2] for i in range(channels // 2)])
-        for unit in range(units)
-        for branch in ((1, 2) if unit == 0 else (2,))
+        (unit, branch): torch.tensor([twin[unit, branch, i][2] for i in range(width)])
+        for (unit, branch), width in widths.items()
     }
     inputs = tuple(_gather(a, b, twin) for a, b in zip(old.inputs, new.inputs, strict=True))
     return StageOrder(births, inputs, _gather(old.outputs, new.outputs, twin))
@@ -131,19 +154,18 @@ def reorder(
         units: Number of units of each stage, by stage number.
 
     Raises:
-        ValueError: If a tensor is missing, or the first unit of a stage does not give half of
-            its channels by each branch (Megvii's own files at 1.0x and wider).
+        ValueError: If a tensor is missing.
     """
     state: dict[str, Any] = dict(state_dict)
     stage_input: Tensor | None = None
     for stage in sorted(units):
-        channels = _stage_channels(state, stage)
-        order = stage_order(channels, units[stage], source, target)
-        first = f'stage{stage}.0'
+        widths = branch_widths(state, stage)
+        order = stage_order(sum(widths), units[stage], source, target, widths[0])
+        unit = f'stage{stage}.0'
         if stage_input is not None:
-            for module in (f'{first}.branch1.0', f'{first}.branch1.1'):
+            for module in (f'{unit}.branch1.0', f'{unit}.branch1.1'):
                 _take_rows(state, module, stage_input)
-            for module in (f'{first}.branch1.2', f'{first}.branch2.0'):
+            for module in (f'{unit}.branch1.2', f'{unit}.branch2.0'):
                 _take_columns(state, module, stage_input)
         for (unit, branch), index in order.births.items():
             last = {1: (2, 3), 2: (5, 6)}[branch]
@@ -157,21 +179,18 @@ def reorder(
     return state
 
 
-def _stage_channels(state: Mapping[str, Tensor], stage: int) -> int:
+def branch_widths(state: Mapping[str, Tensor], stage: int) -> tuple[int, int]:
+    """Channels that the two branches of a stage's first unit give, under torchvision's names.
+
+    Raises:
+        ValueError: If a tensor is missing.
+    """
     names = [f'stage{stage}.0.branch1.2.weight', f'stage{stage}.0.branch2.5.weight']
     missing = [name for name in names if name not in state]
     if missing:
         raise ValueError(f'cannot follow the channels of stage{stage}: {missing} not in the file')
     first, second = (state[name].shape[0] for name in names)
-    if first != second:
-        raise ValueError(
-            f'the first unit of stage{stage} gives {first} + {second} channels by its two '
-            f"branches (Megvii's own code does so at 1.0x and wider); this network gives "
-            f'{(first + second) // 2} + {(first + second) // 2}, so no permutation of the weights '
-            'makes them equal. Use weights of equal halves: torchvision, mmpretrain, NanoDet, or '
-            'any 0.5x'
-        )
-    return first + second
+    return first, second
 
 
 def _take_rows(state: dict[str, Tensor], module: str, index: Tensor) -> None:

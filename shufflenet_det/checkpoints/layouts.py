@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .channel_order import reorder, stage_order
+from .channel_order import branch_widths, reorder, stage_order
 from .naming import LAYOUTS, REFUSED, TARGETS, TORCHVISION, Layout, Names, count_units, module_names
 
 _PREFERRED = ('state_dict_ema', 'model_ema', 'ema', 'avg_model', 'state_dict', 'model')
@@ -101,16 +101,18 @@ def convert(checkpoint: Mapping, to: str, prefix: str | None = None) -> dict[str
     """The backbone's tensors in the layout ``to``, one of ``TARGETS``.
 
     Raises:
-        ValueError: If ``to`` is not allowed or has no name for a tensor; as
+        ValueError: If ``to`` is not allowed, has no name for a tensor or another first unit; as
             :func:`to_torchvision`.
     """
     if to not in TARGETS:
         raise ValueError(f'to={to!r} is not allowed; choose one of {list(TARGETS)}')
     state, _ = to_torchvision(checkpoint, prefix)
     target = next(layout for layout in LAYOUTS if layout.name == to)
+    units = count_units(state, TORCHVISION)
+    if target.shuffle == 'end':
+        _check_equal_halves(state, units, to)
     if target.names is TORCHVISION:
         return state
-    units = count_units(state, TORCHVISION)
     modules = module_names(target.names, units)
     homeless = sorted(key for key in state if key.rpartition('.')[0] not in modules)
     if homeless:
@@ -120,14 +122,28 @@ def convert(checkpoint: Mapping, to: str, prefix: str | None = None) -> dict[str
     return {_renamed(key, modules, target.names): value for key, value in state.items()}
 
 
-def megvii_output_permutation(channels: int, units: int) -> Tensor:
+def _check_equal_halves(state: Mapping[str, Tensor], units: Mapping[int, int], to: str) -> None:
+    for stage in units:
+        first, second = branch_widths(state, stage)
+        if first != second:
+            half = (first + second) // 2
+            raise ValueError(
+                f'the first unit of stage{stage} gives {first} + {second} channels by its two '
+                f"branches (Megvii's own code does so at 1.0x and wider), that of {to} {half} + "
+                f'{half}: no permutation of the weights makes them equal. Load the file as it is '
+                'into a ShuffleNetV2 with keep_branch1_width=True'
+            )
+
+
+def megvii_output_permutation(channels: int, units: int, first: int | None = None) -> Tensor:
     """Order of a stage's outputs: ``torchvision_out == megvii_out[:, permutation]``.
 
     Args:
         channels: Output channels of the stage, a multiple of 4.
         units: Units of the stage.
+        first: Channels that branch 1 of the first unit gives; half of them where it is None.
     """
-    return stage_order(channels, units, 'start', 'end').outputs
+    return stage_order(channels, units, 'start', 'end', first).outputs
 
 
 def _renamed(key: str, modules: Mapping[str, str], names: Names) -> str:

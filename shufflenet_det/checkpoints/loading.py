@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mmengine.logging import print_log
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from shufflenet_det.archs import ARCHS
 
+from .channel_order import branch_widths
 from .files import read_checkpoint, resolve
 from .layouts import in_torchvision_order, recognise
 from .naming import TORCHVISION, count_units
@@ -173,16 +175,18 @@ def _check_shapes(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], s
 
 def _arch(tensors: Mapping[str, Tensor]) -> str:
     """The arch that a state dict under torchvision's names has, as an argument of a backbone."""
-    stages = {
-        stage: (2 * tensors[f'stage{stage}.0.branch2.5.weight'].shape[0], units)
-        for stage, units in count_units(tensors, TORCHVISION).items()
-        if f'stage{stage}.0.branch2.5.weight' in tensors
-    }
+    stages, unequal = {}, False
+    for stage, units in count_units(tensors, TORCHVISION).items():
+        with suppress(ValueError):  # a stage that is cut off
+            first, second = branch_widths(tensors, stage)
+            stages[stage] = (first + second, units)
+            unequal |= first != second
+    flag = ', keep_branch1_width=True' if unequal else ''
     for name, row in ARCHS.items():
         rows = dict(enumerate(row.stages, start=row.first_level + 1))
         if stages and stages.items() <= rows.items():
-            return f'arch={name!r}'
-    return f'an arch of (channels, units) {list(stages.values())}'
+            return f'arch={name!r}{flag}'
+    return f'an arch of (channels, units) {list(stages.values())}{flag}'
 
 
 def _left_out(outside: tuple[str, ...], prefix: str, unused: set[str]) -> tuple[LeftOut, ...]:

@@ -44,6 +44,7 @@ class DemoSet:
 
     @property
     def settings(self) -> dict[str, int]:
+        """What a set is made from; equal settings give the same set."""
         return dict(version=VERSION, seed=self.seed, num_train=self.num_train, num_val=self.num_val)
 
     def ann_file(self, split: str) -> Path:
@@ -51,6 +52,7 @@ class DemoSet:
         return self.root / 'annotations' / f'instances_{split}.json'
 
     def image_dir(self, split: str) -> Path:
+        """The folder of the images of 'train' or 'val'."""
         return self.root / split
 
 

@@ -52,6 +52,7 @@ class Fault:
 
     @property
     def fatal(self) -> bool:
+        """Whether training on such data is refused."""
         return KINDS[self.kind][0] == FATAL
 
     def __str__(self) -> str:

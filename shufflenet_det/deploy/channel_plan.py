@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from shufflenet_det.checkpoints.channel_order import even_first
+
 PAD = -1
 """Marks a place that holds no channel in an order: a list of the channel at each place."""
 
@@ -53,12 +55,13 @@ class StagePlan:
         half: Channels of one branch.
         units: Units of the stage.
         align: Every piece is padded to a multiple of so many channels.
+        first: Channels of the first unit's branch 1; ``half`` where it is None.
     """
 
-    def __init__(self, half: int, units: int, align: int = 1) -> None:
+    def __init__(self, half: int, units: int, align: int = 1, first: int | None = None) -> None:
         self.half, self.units, self.align = half, units, align
         pieces: dict[tuple[int, int], Piece] = {}
-        for reader, channels in _read_channels(half, units).items():
+        for reader, channels in _read_channels(half, units, first or half).items():
             for index, (writer, channel) in enumerate(channels):
                 piece = pieces.setdefault((writer, reader), Piece(writer, reader))
                 piece.written.append(channel)
@@ -69,6 +72,7 @@ class StagePlan:
         self.pieces = [pieces[key] for key in sorted(pieces)]
 
     def written_by(self, writer: int) -> list[Piece]:
+        """The pieces that one branch writes."""
         return [piece for piece in self.pieces if piece.writer == writer]
 
     def written_order(self, writer: int) -> Order:
@@ -82,10 +86,13 @@ class StagePlan:
         ]
 
 
-def _read_channels(half: int, units: int) -> dict[int, list[tuple[int, int]]]:
+def _read_channels(half: int, units: int, first: int) -> dict[int, list[tuple[int, int]]]:
     """(writer, index) of each channel that a reader reads, in the order of the paper's net."""
     read: dict[int, list[tuple[int, int]]] = defaultdict(list)
     live = [(writer, i) for i in range(half) for writer in (0, 1)]
+    if first != half:
+        joined = [(0, i) for i in range(first)] + [(1, i) for i in range(2 * half - first)]
+        live = [joined[i] for i in even_first(2 * half, units)]
     for unit in range(1, units):
         passed, read[unit] = live[:half], live[half:]
         live = [channel for i in range(half) for channel in (passed[i], (unit + 1, i))]

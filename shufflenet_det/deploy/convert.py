@@ -43,7 +43,7 @@ def shuffle_free(
                 _fill_unit(unit, source)
             order = stage.out_order
     if hasattr(free, 'conv5'):
-        _fill(free.conv5[0], folded(*backbone.conv5[:2]), free.level_orders[-1], order)
+        _fill(free.conv5, folded(*backbone.conv5[:2]), free.level_orders[-1], order)
     return free
 
 
@@ -59,7 +59,7 @@ def structure(backbone: ShuffleNetV2) -> dict:
 
 
 def _fill_stem(stem: nn.Sequential, source: nn.Sequential, align: int) -> None:
-    convs = [m for m in stem if isinstance(m, nn.Conv2d)]
+    convs = [m for m in stem.modules() if isinstance(m, nn.Conv2d)]
     in_order: Order = [0, 1, 2]
     for i, target in enumerate(convs):
         weights = folded(*source[3 * i : 3 * i + 2])

@@ -153,4 +153,5 @@ class BackboneGraph(nn.Module):
         return tuple(map(Tensor.float, self.backbone(self.preprocess(images).to(weight.dtype))))
 
     def half_dense(self) -> None:
+        """The backbone in half precision."""
         self.backbone.half()

@@ -127,11 +127,13 @@ def apart(boxes: Tensor, groups: Tensor, scores: Tensor, threshold: float) -> Te
 
 
 def iou_threshold(cfg: Mapping, name: str) -> float:
+    """The threshold of a config's NMS; ValueError if it is no plain one."""
     allowed = cfg.get('type', 'nms') == 'nms' and set(cfg) <= {'type', 'iou_threshold'}
     require(allowed, name, "dict(type='nms', iou_threshold=...)", dict(cfg))
     return float(cfg['iou_threshold'])
 
 
 def require(holds: bool, name: str, allowed: object, given: object) -> None:
+    """Raise ValueError that names a setting that the graph cannot have."""
     if not holds:
         raise ValueError(f'{name}: the export knows {allowed}, the detector has {given}')

@@ -21,7 +21,7 @@ from shufflenet_det.atomic import replace_file
 from .detector_graph import BackboneGraph, DetectorGraph
 from .graph_ops import ONNX_TRANSLATIONS
 from .runtime import INTERPOLATIONS, METADATA_KEY, ModelInfo, Resize
-from .switch import switch_to_deploy
+from .switch import onnx_align, switch_to_deploy
 
 OPSETS = range(18, 21)
 """Opsets that can be written. RoiAlign with half a pixel of shift exists from 16 on, and torch's
@@ -37,9 +37,6 @@ OUTPUTS = {
 PASSIVE = ('LoadImageFromFile', 'LoadImageFromNDArray', 'LoadAnnotations', 'PackDetInputs')
 """Steps of a test pipeline that do not change the image."""
 
-ALIGN = 16
-"""Channels that pieces are padded to: ONNX Runtime's kernels on AVX-512 block by as many."""
-
 
 def to_onnx(
     model: nn.Module,
@@ -47,6 +44,7 @@ def to_onnx(
     output: str = 'detections',
     half: bool = False,
     opset: int = OPSETS[0],
+    align: int | None = None,
 ) -> onnx.ModelProto:
     """A detector, or its backbone, as an ONNX model of standard operators.
 
@@ -61,6 +59,7 @@ def to_onnx(
             ``levels`` (the backbone's outputs in the order of its channels).
         half: Convolutions and fully connected layers in half precision; boxes and NMS stay single.
         opset: One of OPSETS.
+        align: As in ShuffleFreeBackbone; what :func:`~.switch.onnx_align` says unless given.
 
     Raises:
         ValueError: If opset, detector or resizing cannot be exported.
@@ -71,7 +70,7 @@ def to_onnx(
             'a pixel of shift needs 16, the exporter of torch writes 18 and above)'
         )
     info = model_info(model, cfg, output, 'fp16' if half else 'fp32')
-    graph = build_graph(model, output)
+    graph = build_graph(model, output, align)
     if half:
         graph.half_dense()
     proto = to_proto(graph, OUTPUTS[output], opset)
@@ -131,10 +130,11 @@ def resize_of(cfg: Mapping) -> Resize | None:
     return Resize(tuple(step['scale']), keep_ratio, step.get('interpolation', 'bilinear'))
 
 
-def build_graph(model: nn.Module, output: str) -> nn.Module:
+def build_graph(model: nn.Module, output: str, align: int | None = None) -> nn.Module:
     """The exportable module; the model is switched to deploy form in place."""
+    align = onnx_align() if align is None else align
     in_order = output == 'levels'
-    model = switch_to_deploy(model, (lambda _: None) if in_order else None, align=ALIGN)
+    model = switch_to_deploy(model, (lambda _: None) if in_order else None, align=align)
     if in_order:
         return BackboneGraph(model).eval()
     return DetectorGraph(model, postprocess=output == 'detections').eval()

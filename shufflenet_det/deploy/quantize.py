@@ -14,7 +14,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from .onnx_export import add_info
 from .runtime import METADATA_KEY, ModelInfo, read_image
 
-QUANTISED_OPS = ('Conv', 'Relu', 'MaxPool', 'Concat', 'Split')
+QUANTISED_OPS = ('Conv', 'Relu', 'MaxPool', 'Concat', 'Split', 'Slice')
 """Operators that run in int8 as far as they reach from the first conv on (backbone, neck, RPN's
 conv, thin map). Boxes, scores, RoiAlign and the fully connected layers stay in fp32."""
 

@@ -73,6 +73,7 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str) -> ModelInfo:
+        """Read what a file holds in its metadata."""
         content = json.loads(text)
         resize = content['resize'] and Resize(**content['resize'])
         return cls(**content | dict(classes=tuple(content['classes']), resize=resize))

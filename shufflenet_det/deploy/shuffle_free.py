@@ -16,6 +16,10 @@ from torchvision.ops import SqueezeExcitation
 from shufflenet_det.archs import LEVEL_STRIDES, LEVELS, ShuffleNetV2Arch, get_arch
 
 from .channel_plan import Order, Piece, StagePlan, padded, places
+from .packed import BandedPool, PackedConv2d, gather_channels
+
+BLOCK = 8
+"""Hidden channels of a unit are padded to it: CPU kernels handle so many at once."""
 
 MONOTONE_ACTS = ('ReLU', 'ReLU6', 'LeakyReLU', 'HSigmoid', 'Sigmoid', 'Tanh')
 """Activations that commute with max pooling, so that the stem's runs on a quarter of the data."""
@@ -23,11 +27,14 @@ MONOTONE_ACTS = ('ReLU', 'ReLU6', 'LeakyReLU', 'HSigmoid', 'Sigmoid', 'Tanh')
 Waiting = list[tuple[Piece, Tensor]]
 
 
-def conv(c_in: int, c_out: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """A conv with bias; depthwise where c_in == c_out and kernel > 1."""
-    groups = c_in if kernel > 1 and c_in == c_out else 1
-    padding = dilation * (kernel // 2)
-    return nn.Conv2d(c_in, c_out, kernel, stride, padding, dilation, groups)
+def pointwise(c_in: int, c_out: int, act: nn.Module | None = None) -> PackedConv2d:
+    """A 1x1 conv with bias."""
+    return PackedConv2d(c_in, c_out, 1, act=act)
+
+
+def depthwise(channels: int, stride: int = 1, dilation: int = 1) -> PackedConv2d:
+    """A 3x3 depthwise conv with bias."""
+    return PackedConv2d(channels, channels, 3, stride, dilation, dilation, channels)
 
 
 class ShuffleFreeUnit(nn.Module):
@@ -45,43 +52,44 @@ class ShuffleFreeUnit(nn.Module):
     ) -> None:
         super().__init__()
         self.plan, self.index, self.in_order = plan, index, in_order
-        self.mid_order = padded(list(range(plan.half)), plan.align)
+        self.mid_order = padded(list(range(plan.half)), max(plan.align, BLOCK))
         width, mid = len(in_order), len(self.mid_order)
         residual = arch.residual and index > 0
         self.one_conv = plan.align == 1 or arch.se or residual
         # A view keeps its whole tensor alive: at stride 4, or for many units, that sets the peak.
         self.saves_memory = arch.first_level == 0
+        act = build_activation_layer(act_cfg)
         if index == 0:
-            self.shortcut_depthwise = conv(width, width, 3, stride, dilation)
-            self.shortcut = self._writer(width, 0)
-        self.pre = conv(width, width, 3) if arch.large_receptive_field else nn.Identity()
-        self.expand = conv(width, mid, 1)
-        self.depthwise = conv(mid, mid, 3, stride, dilation)
-        self.project = self._writer(mid, index + 1)
+            self.shortcut_depthwise = depthwise(width, stride, dilation)
+            self.shortcut = self._writer(width, 0, act)
+        self.pre = depthwise(width) if arch.large_receptive_field else nn.Identity()
+        self.expand = pointwise(width, mid, act)
+        self.depthwise = depthwise(mid, stride, dilation)
+        self.project = self._writer(mid, index + 1, None if residual else act)
         written = plan.written_order(index + 1)
         self.se = SqueezeExcitation(len(written), plan.half) if arch.se else nn.Identity()
-        self.act = build_activation_layer(act_cfg)
         skip = None
         if residual:
+            self.act = act
             place = places(in_order)
             skip = torch.tensor([place[max(channel, 0)] for channel in written])
         self.register_buffer('skip', skip, persistent=False)
 
-    def _writer(self, width: int, writer: int) -> nn.ModuleList:
+    def _writer(self, width: int, writer: int, act: nn.Module | None) -> nn.ModuleList:
         pieces = self.plan.written_by(writer)
         widths = [len(piece.written) for piece in pieces]
         if self.one_conv:
             widths = [sum(widths)]
-        return nn.ModuleList(conv(width, w, 1) for w in widths)
+        return nn.ModuleList(pointwise(width, w, act) for w in widths)
 
     def forward(self, x: Tensor) -> Waiting:
         written: Waiting = []
         if self.index == 0:
             shortcut = self.shortcut_depthwise(x)
-            written += self._pieces([self.act(c(shortcut)) for c in self.shortcut], 0)
-        y = self.depthwise(self.act(self.expand(self.pre(x))))
+            written += self._pieces([c(shortcut) for c in self.shortcut], 0)
+        y = self.depthwise(self.expand(self.pre(x)))
         if self.skip is None:
-            outs = [self.se(self.act(c(y))) for c in self.project]
+            outs = [self.se(c(y)) for c in self.project]
         else:
             outs = [self.act(self.se(c(y)) + x.index_select(1, self.skip)) for c in self.project]
         return written + self._pieces(outs, self.index + 1)
@@ -110,7 +118,8 @@ class ShuffleFreeStage(nn.Module):
         align: int,
     ) -> None:
         super().__init__()
-        plan = StagePlan(channels // 2, units, align)
+        first = len(places(in_order)) if arch.keep_branch1_width else None
+        plan = StagePlan(channels // 2, units, align, first)
         orders = [in_order] + [plan.read_order(unit) for unit in range(1, units)]
         self.units = nn.ModuleList(
             ShuffleFreeUnit(plan, i, order, arch, act_cfg, stride if i == 0 else 1, dilation)
@@ -142,8 +151,8 @@ class ShuffleFreeBackbone(BaseModule):
             act_cfg: As in ShuffleNetV2.
         original_order: Give out the channels in the order of ShuffleNetV2, at the cost of one
             gather a level. False where the readers' weights absorb ``level_orders``.
-        align: Pad each piece of channels to a multiple of this. 1 is fastest in PyTorch. 16 makes
-            the layout-changing nodes of ONNX Runtime on AVX-512 unnecessary.
+        align: Pad each piece of channels to a multiple of this. 1 is fastest in PyTorch; for ONNX
+            Runtime see :func:`~shufflenet_det.deploy.switch.onnx_align`.
         init_cfg: As in every MMDetection backbone.
 
     Attributes:
@@ -187,8 +196,8 @@ class ShuffleFreeBackbone(BaseModule):
             self.add_module(LEVELS[level], stage)
             orders[level] = order = stage.out_order
         if self.out_indices[-1] == 4:
-            last = conv(len(order), self.arch.last_conv, 1)
-            self.conv5 = nn.Sequential(last, build_activation_layer(act_cfg))
+            act = build_activation_layer(act_cfg)
+            self.conv5 = pointwise(len(order), self.arch.last_conv, act)
             orders[4] = list(range(self.arch.last_conv))
         self.level_orders = [orders[level] for level in self.out_indices]
         self.out_channels = tuple(
@@ -207,12 +216,15 @@ class ShuffleFreeBackbone(BaseModule):
         modules, width = [], 3
         for channels, stride in self.arch.stem:
             order = padded(list(range(channels)), align)
-            stem_conv = nn.Conv2d(width, len(order), 3, stride, 1)
-            modules += [stem_conv, build_activation_layer(act_cfg)]
+            modules += [
+                nn.Conv2d(width, len(order), 3, stride, 1), build_activation_layer(act_cfg)
+            ]  # fmt: skip
             width = len(order)
         pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
-        at = -1 if act_cfg['type'] in MONOTONE_ACTS else len(modules)
-        modules.insert(at, pool)
+        if act_cfg['type'] in MONOTONE_ACTS:
+            modules[-2:] = [BandedPool(modules[-2], pool), modules[-1]]
+        else:
+            modules.append(pool)
         self.stem = nn.Sequential(*modules)
         return order
 
@@ -225,5 +237,5 @@ class ShuffleFreeBackbone(BaseModule):
                 x = stage(x)
             if level in self.out_indices:
                 gather = getattr(self, f'gather{len(outs)}')
-                outs.append(x if gather is None else x.index_select(1, gather))
+                outs.append(x if gather is None else gather_channels(x, gather))
         return tuple(outs)

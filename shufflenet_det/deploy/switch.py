@@ -14,7 +14,17 @@ from shufflenet_det.backbones.shufflenet_v2 import ShuffleNetV2
 
 from .convert import shuffle_free
 from .fuse import fold_conv_modules, reorder
+from .packed import pack_convs
 from .shuffle_free import ShuffleFreeBackbone
+
+
+def onnx_align() -> int:
+    """What to pad pieces of channels to for ONNX Runtime on this machine's CPU.
+
+    Its AVX-512 kernels work on blocks of 16 channels, and pieces that fill them need no change of
+    layout. On AVX2 this costs more multiply-adds than it saves.
+    """
+    return 16 if torch.backends.cpu.get_cpu_capability() == 'AVX512' else 1
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ def switch_to_deploy(model: nn.Module, readers: Readers | None = None, align: in
         model.backbone = shuffle_free(backbone, original_order=convs is None, align=align)
         for reader in convs or []:
             _absorb(reader, model.backbone.level_orders[reader.level])
+    pack_convs(model)
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 

@@ -1,3 +1,5 @@
+"""Light-Head R-CNN and its parts."""
+
 from .light_head import LargeSeparableConv2d, LevelRPNHead, LightHeadRCNN, LightHeadRoIHead
 from .ohem import LightHeadOHEMSampler
 from .ps_roi import PSRoIAlign, PSRoIExtractor, ps_roi_align

@@ -34,10 +34,13 @@ class LargeSeparableConv2d(BaseModule):
         in_channels: Channels of the feature map that is read (C5).
         mid_channels: Channels between the two convs of a path; 64 in setting S, 256 in L.
         out_channels: alpha * p * p channels of the thin map, 10 * 7 * 7 = 490 in the paper.
-        kernel_size: k, odd.
+        kernel_size: k, odd, so that the map keeps its size.
         norm_cfg: Normalisation between the sum and its ReLU; None as in the paper. Training from
             scratch is much faster with it.
         init_cfg: As in every MMDetection module.
+
+    Raises:
+        ValueError: If kernel_size is even.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class LargeSeparableConv2d(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size={kernel_size} is not allowed; give an odd number')
         column, row = (kernel_size, 1), (1, kernel_size)
         self.column_row = self._path(in_channels, mid_channels, out_channels, column, row)
         self.row_column = self._path(in_channels, mid_channels, out_channels, row, column)

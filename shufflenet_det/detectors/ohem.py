@@ -65,7 +65,9 @@ class LightHeadOHEMSampler(OHEMSampler):
         targets, weights = boxes.new_zeros(len(inds), 4), boxes.new_zeros(len(inds), 4)
         if positive.any():
             matched = gt_bboxes[gt_inds[positive] - 1]
-            targets[positive] = head.bbox_coder.encode(boxes[positive], matched)
+            if not head.reg_decoded_bbox:
+                matched = head.bbox_coder.encode(boxes[positive], matched)
+            targets[positive] = matched
             weights[positive] = 1
         rois = bbox2roi([boxes])
         outs = self.context._bbox_forward(feats, rois)
@@ -75,5 +77,7 @@ class LightHeadOHEMSampler(OHEMSampler):
         )  # fmt: skip
         total = losses['loss_cls']
         if positive.any():
-            total = total.index_add(0, positive.nonzero()[:, 0], losses['loss_bbox'].sum(-1))
+            at = positive.nonzero()[:, 0]
+            # (P, 4), or (P,) of an IoU loss
+            total = total.index_add(0, at, losses['loss_bbox'].reshape(len(at), -1).sum(1))
         return total

@@ -22,6 +22,7 @@ def deform_conv_forward(
     ones: Tensor,
     **geometry: int,
 ) -> None:
+    """Deformable convolution, into `output`."""
     conv = _deform_conv(geometry)
     output.copy_(conv(*map(upcast, (input, offset, weight))))
 
@@ -36,6 +37,7 @@ def deform_conv_backward_input(
     columns: Tensor,
     **geometry: int,
 ) -> None:
+    """Gradients of its input and offsets, into the buffers given."""
     conv = _deform_conv(geometry)
     weight = upcast(weight)
     _write_grads(
@@ -53,6 +55,7 @@ def deform_conv_backward_parameters(
     scale: float,
     **geometry: int,
 ) -> None:
+    """Gradient of its weight times `scale`, into the buffer given."""
     conv = _deform_conv(geometry)
     input, offset = upcast(input), upcast(offset)
     # Linear in the weight, so that any weight of this shape gives the derivative.
@@ -72,6 +75,7 @@ def modulated_deform_conv_forward(
     columns: Tensor,
     **geometry: int,
 ) -> None:
+    """Deformable convolution with a mask, into `output`."""
     conv = _modulated_deform_conv(geometry)
     output.copy_(conv(*map(upcast, (input, weight, bias, offset, mask))))
 
@@ -92,6 +96,7 @@ def modulated_deform_conv_backward(
     grad_output: Tensor,
     **geometry: int,
 ) -> None:
+    """All gradients of it, into the buffers given."""
     _write_grads(
         _modulated_deform_conv(geometry),
         (input, weight, bias, offset, mask),
@@ -129,6 +134,7 @@ def ms_deform_attn_backward(
     grad_attn_weight: Tensor,
     im2col_step: int,
 ) -> None:
+    """Gradients of multi-scale deformable attention, into the buffers given."""
     _write_grads(
         _attention(spatial_shapes),
         (value, sampling_locations, attention_weights),

@@ -23,6 +23,7 @@ def sigmoid_focal_loss_forward(
 def sigmoid_focal_loss_backward(
     input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
 ) -> None:
+    """Its gradient, into `grad_input`."""
     logit, alpha = _toward_truth(input, target, alpha)
     p, q = logit.sigmoid(), (-logit).sigmoid()
     slope = alpha * q**gamma * (gamma * p * logsigmoid(logit) - q)

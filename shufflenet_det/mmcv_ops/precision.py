@@ -1,3 +1,5 @@
+"""Half precision where torchvision's ops have none."""
+
 from torch import Tensor
 
 

@@ -87,6 +87,7 @@ def roi_align_backward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
+    """Its gradient, into `grad_input`."""
     size = (aligned_height, aligned_width)
     grad = upcast(grad_output)
     rois = guard_rois(rois.to(grad.dtype), grad_input.shape, spatial_scale)
@@ -171,6 +172,7 @@ def roi_pool_backward(
     pooled_width: int,
     spatial_scale: float,
 ) -> None:
+    """Its gradient, into `grad_input`."""
     channels, height, width = grad_input.shape[1:]
     plane = rois[:, :1].long() * channels + torch.arange(channels, device=rois.device)  # (K, C)
     index = plane[:, :, None, None] * (height * width) + argmax

@@ -38,8 +38,10 @@ def __getattr__(name: str) -> Callable[..., NoReturn]:
 
 
 def get_compiler_version() -> str:
+    """What mmcv reports in place of a compiler."""
     return f'not compiled (ops from torchvision {torchvision.__version__})'
 
 
 def get_compiling_cuda_version() -> str:
+    """What mmcv reports in place of a CUDA version."""
     return 'not compiled'

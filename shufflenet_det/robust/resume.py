@@ -112,6 +112,7 @@ class Resumable:
 
     @property
     def sampler(self) -> Sampler:
+        """The data loader's sampler."""
         return self.dataloader.batch_sampler.sampler
 
     def state(self) -> dict:

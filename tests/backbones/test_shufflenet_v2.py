@@ -1,103 +1,24 @@
-from pathlib import Path
+from itertools import combinations
 
 import pytest
 import torch
-import torchvision
 from mmdet.registry import MODELS
-from mmengine.runner.checkpoint import get_torchvision_models
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from shufflenet_det.archs import ARCHS, LEVEL_STRIDES, ShuffleNetV2Arch
 from shufflenet_det.backbones import SEShuffleNetV2, ShuffleNetV2
 
-# Parameters (with fc, without fc, without fc and conv5) of torchvision 0.29's models, and their
-# conv macs at 224x224 without fc.
-REFERENCE = {
-    '0.5x': (1_366_792, 341_792, 143_136, 39_452_448),
-    '1.0x': (2_278_604, 1_253_604, 776_420, 143_883_992),
-    '1.5x': (3_503_624, 2_478_624, 1_755_680, 294_735_392),
-    '2.0x': (7_393_996, 5_344_996, 3_342_052, 581_205_464),
-}
 SMALL = dict(stem=[(8, 2)], stages=[(16, 2), (32, 3), (64, 2)], last_conv=96)
 SMALL_LARGE = dict(stem=[(8, 2), (8, 1)], stages=[(12, 2), (16, 2), (32, 2), (64, 2)], last_conv=96)
+SUBSETS = [subset for n in range(1, 6) for subset in combinations(range(5), n)]
 VARIANTS = [
     dict(),
     dict(se=True),
     dict(residual=True),
     dict(large_receptive_field=True),
+    dict(keep_branch1_width=True),
     dict(se=True, residual=True, large_receptive_field=True),
 ]
-
-
-def torchvision_model(arch: str) -> nn.Module:
-    name = 'shufflenet_v2_x' + arch[:-1].replace('.', '_')
-    return getattr(torchvision.models, name)(weights=None).eval()
-
-
-def torchvision_state(model: nn.Module) -> dict:
-    return {k: v for k, v in model.state_dict().items() if not k.startswith('fc.')}
-
-
-def num_params(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
-
-
-def conv_macs(module: nn.Module, size: int = 224) -> int:
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        module.eval()(torch.zeros(1, 3, size, size))
-    return counter.get_total_flops() // 2
-
-
-def randomize_norms(module: nn.Module) -> None:
-    for m in module.modules():
-        if isinstance(m, nn.BatchNorm2d):
-            nn.init.uniform_(m.weight, 0.5, 1.5)
-            nn.init.normal_(m.bias, std=0.2)
-            nn.init.normal_(m.running_mean, std=0.2)
-            nn.init.uniform_(m.running_var, 0.5, 1.5)
-
-
-@pytest.mark.parametrize('arch', REFERENCE)
-def test_outputs_equal_torchvision(arch):
-    theirs = torchvision_model(arch)
-    randomize_norms(theirs)
-    ours = ShuffleNetV2(arch, out_indices=(0, 1, 2, 3, 4)).eval()
-    ours.load_state_dict(torchvision_state(theirs), strict=True)
-    x = torch.randn(1, 3, 75, 64)
-    with torch.no_grad():
-        outs = ours(x)
-        y = theirs.maxpool(theirs.conv1(x))
-        for out, name in zip(outs, (None, 'stage2', 'stage3', 'stage4', 'conv5'), strict=True):
-            y = y if name is None else getattr(theirs, name)(y)
-            torch.testing.assert_close(out, y, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize('arch', REFERENCE)
-def test_parameters_and_macs_equal_the_reference(arch):
-    with_fc, with_conv5, stages_only, macs = REFERENCE[arch]
-    full = ShuffleNetV2(arch, out_indices=(3, 4))
-    assert num_params(full) == with_conv5
-    assert num_params(full) + (ARCHS[arch].last_conv + 1) * 1000 == with_fc
-    assert num_params(ShuffleNetV2(arch)) == stages_only
-    assert conv_macs(full) == macs
-
-
-@pytest.mark.parametrize('arch', ARCHS)
-def test_macs_and_parameters_of_the_paper(arch):
-    row = ARCHS[arch]
-    with torch.device('meta'):
-        net = ShuffleNetV2(arch, out_indices=(4,)).eval()
-        counter = FlopCounterMode(display=False)
-        with counter:
-            net(torch.zeros(1, 3, 224, 224))
-    macs = counter.get_total_flops() // 2 + row.last_conv * 1000
-    assert macs == pytest.approx(row.paper_macs, rel=0.015)
-    if row.paper_params:
-        assert round((num_params(net) + (row.last_conv + 1) * 1000) / 1e5) / 10 == pytest.approx(
-            row.paper_params / 1e6
-        )
 
 
 @pytest.mark.parametrize('arch', ARCHS)
@@ -115,10 +36,10 @@ def test_shapes_follow_the_published_channels_and_strides(arch, output_stride, s
 
 @pytest.mark.parametrize('row', [SMALL, SMALL_LARGE], ids=['3 stages', '4 stages'])
 @pytest.mark.parametrize('variant', VARIANTS, ids=str)
-@pytest.mark.parametrize('out_indices', [(0,), (1,), (2, 3), (0, 1, 2, 3), (3, 4)], ids=str)
+@pytest.mark.parametrize('out_indices', SUBSETS, ids=str)
 def test_every_parameter_gets_a_gradient(row, variant, out_indices):
     net = ShuffleNetV2(row, out_indices=out_indices, **variant).train()
-    sum(out.square().mean() for out in net(torch.randn(2, 3, 64, 64))).backward()
+    sum(out.square().mean() for out in net(torch.randn(2, 3, 32, 32))).backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
 
 
@@ -148,23 +69,6 @@ def test_v2_star_starts_as_the_plain_net():
     x = torch.randn(1, 3, 64, 64)
     for out, expected in zip(star(x), plain(x), strict=True):
         torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize('arch', REFERENCE)
-def test_torchvision_checkpoint_loads_from_the_hub_cache(arch, tmp_path, monkeypatch):
-    name = 'shufflenet_v2_x' + arch[:-1].replace('.', '_')
-    theirs = torchvision_model(arch)
-    url = get_torchvision_models()[f'{name}.default']
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    cached = Path(torch.hub.get_dir()) / 'checkpoints' / Path(url).name
-    cached.parent.mkdir(parents=True)
-    torch.save(theirs.state_dict(), cached)
-    init_cfg = dict(type='Pretrained', checkpoint=f'torchvision://{name}')
-    ours = ShuffleNetV2(arch, init_cfg=init_cfg, out_indices=(0, 1, 2, 3, 4))
-    ours.init_weights()
-    expected = torchvision_state(theirs)
-    for key, value in ours.state_dict().items():
-        assert torch.equal(value, expected[key]), key
 
 
 def test_residual_unit_adds_its_own_input():
@@ -203,12 +107,19 @@ def test_norm_eval_keeps_running_statistics():
     assert net.stage2[0].training
 
 
-def test_activation_checkpointing_changes_no_gradient():
+def test_activation_checkpointing_recomputes_and_changes_no_gradient():
     x = torch.randn(2, 3, 64, 64)
     plain, saving = ShuffleNetV2(SMALL), ShuffleNetV2(SMALL, with_cp=True)
     saving.load_state_dict(plain.state_dict())
-    for net in (plain, saving):
+    calls = {plain: 0, saving: 0}
+    for net in calls:
+
+        def count(*_, net=net):
+            calls[net] += 1
+
+        net.stage3[1].branch2[0].register_forward_hook(count)
         sum(out.sum() for out in net(x)).backward()
+    assert list(calls.values()) == [1, 2]
     for p, q in zip(plain.parameters(), saving.parameters(), strict=True):
         torch.testing.assert_close(p.grad, q.grad)
 
@@ -231,6 +142,7 @@ def test_layers_follow_the_config():
         (dict(out_indices=(1, 5)), 'out_indices=.*strides 4, 8, 16, 32'),
         (dict(out_indices=(2, 1)), 'increasing'),
         (dict(out_indices=()), 'out_indices='),
+        (dict(out_indices=3), r'give a tuple, such as \(3,\)'),
         (dict(frozen_stages=6), r'frozen_stages=6 is not allowed; choose one of \[-1, 0, 1'),
         (dict(output_stride=8), r'choose one of \[16, 32\]'),
     ],

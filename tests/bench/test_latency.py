@@ -93,12 +93,13 @@ def test_torchvision_trunk_equals_ours():
 def test_rows_of_a_run():
     names, size = ['snv2_0.5x', 'mobilenetv2_0.15'], (32, 64)
     setting = Setting(size, turns=2)
-    rows = run_latency(names, ['eager', 'deploy'], setting, against_torchvision=True)
+    rows, noise = run_latency(names, ['eager', 'deploy'], setting, against_torchvision=True)
     found = [(row.arch, row.form) for row in rows]
     assert found == [
         ('snv2_0.5x', 'eager'), ('snv2_0.5x', 'deploy'), ('snv2_0.5x', 'torchvision'),
         ('mobilenetv2_0.15', 'eager'),
     ]  # fmt: skip
+    assert 0 <= noise < 10
     for row in rows:
         assert row.size == size and row.macs == latency.cost(row.arch, size).macs
         assert row.timing.p10_ms <= row.timing.median_ms <= row.timing.p90_ms

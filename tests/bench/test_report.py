@@ -20,8 +20,10 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp('results')
     env = environment.environment('cpu', 'float32', 1, (32, 32))
     setting = Setting((32, 32), turns=2, classifies=True)
-    rows = run_latency(['snv2_0.5x', 'snv1_0.5x'], ['eager', 'deploy'], setting)
-    environment.write_result(path / 'speed.json', 'latency', env, classifies=True, rows=rows)
+    rows, noise = run_latency(['snv2_0.5x', 'snv1_0.5x'], ['eager', 'deploy'], setting)
+    environment.write_result(
+        path / 'speed.json', 'latency', env, classifies=True, noise=noise, rows=rows
+    )
     shares = [decompose('conv <x>', lambda: torch.ones(8).add(1), calls=1)]
     environment.write_result(path / 'shares.json', 'decomposition', env, rows=shares)
     tables = [run_guideline('G1', 'arm', widths=1, side=8, turns=2)]

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch import nn
 from torchvision import models
 
 from shufflenet_det.checkpoints import (
@@ -11,6 +10,7 @@ from shufflenet_det.checkpoints import (
     to_torchvision,
 )
 from shufflenet_det.checkpoints.channel_order import stage_order
+from shufflenet_det.checkpoints.megvii_net import UNITS, MegviiNet, randomised
 from shufflenet_det.checkpoints.naming import LAYOUTS, REFUSED, TARGETS
 
 WIDTHS = {
@@ -19,7 +19,6 @@ WIDTHS = {
     '1.5x': ('x1_5', (176, 352, 704)),
     '2.0x': ('x2_0', (244, 488, 976)),
 }
-UNITS = (4, 8, 4)
 WRAPPERS = {
     'bare': lambda state: state,
     'state_dict': lambda state: {'state_dict': state, 'epoch': 3},
@@ -45,98 +44,9 @@ def _zeros(state):
     return {key: torch.zeros_like(value) for key, value in state.items()}
 
 
-class MegviiUnit(nn.Module):
-    """The unit as Megvii's files expect it: even and odd channels split at the start."""
-
-    def __init__(self, in_channels, out_channels, stride, first_branch=None):
-        super().__init__()
-        half = out_channels // 2
-        passed = (first_branch or half) if stride == 2 else half
-        worked = in_channels if stride == 2 else half
-        if stride == 2:
-            self.branch_proj = nn.Sequential(
-                nn.Conv2d(in_channels, in_channels, 3, 2, 1, groups=in_channels, bias=False),
-                nn.BatchNorm2d(in_channels),
-                nn.Conv2d(in_channels, passed, 1, bias=False),
-                nn.BatchNorm2d(passed),
-                nn.ReLU(),
-            )
-        self.branch_main = nn.Sequential(
-            nn.Conv2d(worked, half, 1, bias=False),
-            nn.BatchNorm2d(half),
-            nn.ReLU(),
-            nn.Conv2d(half, half, 3, stride, 1, groups=half, bias=False),
-            nn.BatchNorm2d(half),
-            nn.Conv2d(half, out_channels - passed, 1, bias=False),
-            nn.BatchNorm2d(out_channels - passed),
-            nn.ReLU(),
-        )
-
-    def forward(self, x):
-        if hasattr(self, 'branch_proj'):
-            return torch.cat((self.branch_proj(x), self.branch_main(x)), 1)
-        return torch.cat((x[:, 0::2], self.branch_main(x[:, 1::2])), 1)
-
-
-class MegviiNet(nn.Module):
-    """A Megvii-layout network; ``flat`` calls its units features.N, else stageS.N (FastestDet)."""
-
-    def __init__(self, channels, flat=True, conv_last=None, first_branch=None):
-        super().__init__()
-        self.first_conv = nn.Sequential(
-            nn.Conv2d(3, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU()
-        )
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
-        in_channels, units = 24, []
-        for stage, (out_channels, count) in enumerate(zip(channels, UNITS, strict=True), start=2):
-            split = first_branch if stage == 2 else None
-            first = MegviiUnit(in_channels, out_channels, 2, split)
-            rest = [MegviiUnit(out_channels, out_channels, 1) for _ in range(count - 1)]
-            units += [first, *rest]
-            if not flat:
-                self.add_module(f'stage{stage}', nn.Sequential(first, *rest))
-            in_channels = out_channels
-        if flat:
-            self.features = nn.Sequential(*units)
-        if conv_last:
-            self.conv_last = nn.Sequential(
-                nn.Conv2d(in_channels, conv_last, 1, bias=False), nn.BatchNorm2d(conv_last),
-                nn.ReLU(),
-            )  # fmt: skip
-            self.classifier = nn.Sequential(nn.Linear(conv_last, 10, bias=False))
-
-    def forward(self, x):
-        """Outputs of the three stages, and of conv_last where there is one."""
-        x, outs = self.maxpool(self.first_conv(x)), []
-        if hasattr(self, 'features'):
-            units, stages = iter(self.features), []
-            stages = [[next(units) for _ in range(count)] for count in UNITS]
-        else:
-            stages = [self.stage2, self.stage3, self.stage4]
-        for stage in stages:
-            for unit in stage:
-                x = unit(x)
-            outs.append(x)
-        return outs + ([self.conv_last(x)] if hasattr(self, 'conv_last') else [])
-
-
-def _randomised(net):
-    """Random weights and BN statistics that keep activations near 1."""
-    generator = torch.Generator().manual_seed(0)
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity='linear', generator=generator)
-        elif isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.running_var):
-                tensor.data.uniform_(0.5, 1.5, generator=generator)
-            for tensor in (module.bias, module.running_mean):
-                tensor.data.normal_(0, 0.2, generator=generator)
-    return net.eval()
-
-
 def _torchvision(width):
     name, channels = WIDTHS[width]
-    return _randomised(models.get_model(f'shufflenet_v2_{name}', weights=None)), channels
+    return randomised(models.get_model(f'shufflenet_v2_{name}', weights=None)), channels
 
 
 @torch.no_grad()
@@ -185,7 +95,7 @@ def test_round_trip_is_bit_exact(net, layout):
 @pytest.mark.parametrize('flat', [True, False], ids=['megvii', 'fastestdet'])
 def test_megvii_weights_give_the_same_stage_outputs(net, flat):
     ours, channels = net
-    reference = _randomised(MegviiNet(channels, flat))
+    reference = randomised(MegviiNet(channels, flat))
     state, layout = to_torchvision(reference.state_dict())
     assert layout == ('megvii' if flat else 'fastestdet')
     assert set(ours.state_dict()) - set(state) == {
@@ -207,7 +117,7 @@ def test_weights_written_for_megvii_give_the_same_stage_outputs(net):
 
 def test_conv5_reads_the_permuted_channels(net):
     ours, channels = net
-    reference = _randomised(MegviiNet(channels, conv_last=ours.conv5[0].out_channels))
+    reference = randomised(MegviiNet(channels, conv_last=ours.conv5[0].out_channels))
     state, _ = to_torchvision(reference.state_dict())
     ours.load_state_dict({k: v for k, v in state.items() if k[:3] != 'fc.'}, strict=False)
     x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -220,7 +130,7 @@ def test_conv5_reads_the_permuted_channels(net):
 def test_loading_megvii_weights_by_position_is_wrong():
     """The conversion is not vacuous: the same tensors under new names alone give other features."""
     ours, channels = _torchvision('0.5x')
-    reference = _randomised(MegviiNet(channels))
+    reference = randomised(MegviiNet(channels))
     values = iter(reference.state_dict().values())
     converted = to_torchvision(reference.state_dict())[0]
     ours.load_state_dict({key: next(values) for key in converted}, strict=False)
@@ -280,14 +190,6 @@ def test_megvii_plus_with_plain_units_in_front_is_refused():
     state = MegviiNet(WIDTHS['0.5x'][1]).state_dict()
     with pytest.raises(ValueError, match=r'ShuffleNetV2\+'):
         to_torchvision({**state, 'features.8.branch_main.8.SE_opr.1.weight': torch.ones(1)})
-
-
-@pytest.mark.parametrize('width', ['1.0x', '1.5x', '2.0x'])
-def test_unequal_halves_of_megvii_files_are_refused(width):
-    channels = WIDTHS[width][1]
-    reference = MegviiNet(channels, first_branch=24)
-    with pytest.raises(ValueError, match=rf'stage2 gives 24 \+ {channels[0] - 24} channels'):
-        to_torchvision(reference.state_dict())
 
 
 def test_unknown_keys_are_listed_with_what_is_recognised():

@@ -230,6 +230,6 @@ def test_tool_writes_a_clean_file_and_its_hash(tmp_path, capsys, layout, suffix)
 
 def test_tool_ends_with_the_cause_and_writes_nothing(tmp_path):
     (tmp_path / 'in.pth').write_text('<html>')
-    with pytest.raises(SystemExit, match=r'error: .*in\.pth: .*HTML page'):
+    with pytest.raises(ValueError, match=r'in\.pth: .*HTML page'):
         _tool()([str(tmp_path / 'in.pth'), str(tmp_path / 'out.pth')])
     assert not (tmp_path / 'out.pth').exists()

@@ -22,6 +22,7 @@ VARIANTS = {
     'residual': dict(residual=True),
     'se_residual': dict(se=True, residual=True),
     'v2*': dict(large_receptive_field=True),
+    'megvii': dict(keep_branch1_width=True, se=True),
     'all': dict(se=True, residual=True, large_receptive_field=True),
     'four_stages': dict(arch=TINY_4_STAGES),
     'stride16': dict(output_stride=16),

@@ -3,8 +3,10 @@ import copy
 import pytest
 import torch
 from mmdet.models.dense_heads import RPNHead
+from mmdet.models.task_modules.assigners import AssignResult
 from mmdet.registry import MODELS, TASK_UTILS
 from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox2roi
 from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
@@ -90,6 +92,11 @@ def test_large_separable_conv_equals_its_definition(kernel_size):
         total = total + nn.functional.conv2d(y, b.weight, b.bias, padding=pads[1])
     torch.testing.assert_close(conv(x), total.clamp(min=0))
     assert conv(x).shape == (2, 49, 9, 11)
+
+
+def test_even_kernel_is_refused():
+    with pytest.raises(ValueError, match='kernel_size=14 is not allowed; give an odd number'):
+        LargeSeparableConv2d(6, 4, 49, 14)
 
 
 @pytest.mark.parametrize('path', FORMS)
@@ -192,6 +199,23 @@ def test_proposals_equal_those_of_mmdet(count, min_bbox_size, options):
     assert set(ours.keys()) == set(theirs.keys())
     assert ours.bboxes.equal(theirs.bboxes) and ours.scores.equal(theirs.scores)
     assert len(ours) == len(theirs) and not ours.labels.any()
+
+
+def test_ohem_ranks_decoded_boxes_by_their_own_loss():
+    detector = build(small_config(FORMS[0], train_cfg__rcnn__sampler=OHEM,
+        roi_head__bbox_head__reg_decoded_bbox=True,
+        roi_head__bbox_head__loss_bbox=dict(type='GIoULoss'),
+    ))  # fmt: skip
+    head = detector.roi_head
+    nn.init.zeros_(head.bbox_head.fc_reg.weight)
+    inputs, (sample,) = batch(BOXES)
+    boxes, labels = sample.gt_instances.bboxes, sample.gt_instances.labels
+    thin = head.thin_maps(detector.extract_feat(inputs))
+    found = AssignResult(3, torch.arange(1, 4), torch.ones(3), labels)
+    losses = head.bbox_sampler._roi_losses(torch.arange(3), boxes, found, boxes, thin)
+    scores = head._bbox_forward(thin, bbox2roi([boxes]))['cls_score']
+    by_class = nn.functional.cross_entropy(scores, labels, reduction='none')
+    torch.testing.assert_close(losses, by_class.detach())  # the boxes fit: GIoU loss 0
 
 
 def test_ohem_keeps_the_rois_with_the_largest_total_loss():

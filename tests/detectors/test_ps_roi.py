@@ -15,6 +15,9 @@ from shufflenet_det.detectors.ps_roi import (
     sanitize_rois,
 )
 
+# Pixels of the map subtracted from the scaled RoI: half a pixel in torchvision's op, none in the
+# code of the authors.
+EXPECTED_SHIFTS = {'avg': 0.5, 'max': 0.0}
 FORMS = [ps_roi_align, ps_roi_align_as_roi_align]
 # few: torchvision's kernel on the CPU; many: the sparse product
 ROI_COUNTS = {'few': 5, 'many': 40}
@@ -63,7 +66,7 @@ def slow_reference(
     channels = input.shape[1] // size**2
     output = torch.zeros(len(rois), channels, size, size)
     for k, roi in enumerate(rois.tolist()):
-        x1, y1, x2, y2 = (value * scale - SHIFTS[mode] for value in roi[1:])
+        x1, y1, x2, y2 = (value * scale - EXPECTED_SHIFTS[mode] for value in roi[1:])
         step_y, step_x = (y2 - y1) / size, (x2 - x1) / size
         for c, i, j in (
             (c, i, j) for c in range(channels) for i in range(size) for j in range(size)

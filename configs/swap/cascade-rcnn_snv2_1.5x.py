@@ -1,0 +1,15 @@
+# Cascade R-CNN with FPN, ShuffleNet V2 1.5x; 16 images, lr 0.02.
+_base_ = 'mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py'
+
+from shufflenet_det.archs import out_channels
+
+custom_imports = dict(imports=['shufflenet_det'])
+arch, out_indices = '1.5x', (0, 1, 2, 3)
+model = dict(
+    backbone=dict(
+        _delete_=True, type='ShuffleNetV2', arch=arch, out_indices=out_indices,
+        frozen_stages=1, norm_eval=True,
+        init_cfg=dict(type='Pretrained', checkpoint='torchvision://shufflenet_v2_x1_5'),
+    ),
+    neck=dict(in_channels=out_channels(arch, out_indices)),
+)  # fmt: skip

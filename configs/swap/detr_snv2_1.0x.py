@@ -1,0 +1,15 @@
+# DETR, ShuffleNet V2 1.0x; 16 images, lr 0.0001.
+_base_ = 'mmdet::detr/detr_r50_8xb2-150e_coco.py'
+
+from shufflenet_det.archs import out_channels
+
+custom_imports = dict(imports=['shufflenet_det'])
+arch, out_indices = '1.0x', (3,)
+model = dict(
+    backbone=dict(
+        _delete_=True, type='ShuffleNetV2', arch=arch, out_indices=out_indices,
+        frozen_stages=1, norm_eval=True,
+        init_cfg=dict(type='Pretrained', checkpoint='torchvision://shufflenet_v2_x1_0'),
+    ),
+    neck=dict(in_channels=out_channels(arch, out_indices)),
+)  # fmt: skip

@@ -1,0 +1,166 @@
+"""What reads the backbone in a detector's config, and whether it expects the right channels.
+
+Importing the package installs the check: a detector of MMDetection around one of our backbones
+whose neck or head was left with another backbone's ``in_channels`` says so when it is built.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import mmdet.registry
+import mmengine.registry
+import torch
+from mmdet.models import BaseDetector
+from torch import nn
+
+DEEPEST_FIRST = ('YOLOV3Neck',)
+"""Necks whose in_channels start with the deepest level."""
+
+PASSING_ON = ('SSDNeck',)
+"""Necks that hand the backbone's levels on unchanged, before those that they make."""
+
+TRIAL = (2, 3, 128, 128)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A field of a detector's config that must agree with the backbone.
+
+    Args:
+        path: The node below the detector, e.g. ``neck`` or ``neck[0]``.
+        node: The config that has the field.
+        key: The field: channels of one level, or of each level.
+        further: Channels of levels that the neck adds may follow.
+    """
+
+    path: str
+    node: Mapping
+    key: str = 'in_channels'
+    further: bool = False
+
+    @property
+    def value(self) -> int | Sequence[int]:
+        """What the reader expects now: channels, or those of each level."""
+        return self.node[self.key]
+
+    def __str__(self) -> str:
+        return f'{self.path}.{self.key}'
+
+    def reads(self, channels: Sequence[int]) -> bool:
+        """Whether the field says these channels of the backbone's outputs."""
+        if isinstance(self.value, int):
+            return self.value in channels
+        stated = list(self.value)
+        return (stated[: len(channels)] if self.further else stated) == self._ordered(channels)
+
+    def fitting(
+        self, channels: Sequence[int], before: Sequence[int] | None = None
+    ) -> int | Sequence[int]:
+        """The value for these channels, of the type that the field has.
+
+        Args:
+            channels: Of each output of the backbone.
+            before: Of each output of the backbone that the field was written for.
+        """
+        if isinstance(self.value, int):
+            known = before is not None and self.value in before
+            return channels[list(before).index(self.value) if known else -1]
+        further = list(self.value[len(channels) :]) if self.further else []
+        return type(self.value)(self._ordered(channels) + further)
+
+    def _ordered(self, channels: Sequence[int]) -> list[int]:
+        return list(channels)[:: -1 if self.node.get('type') in DEEPEST_FIRST else 1]
+
+
+def neck_readers(detector: Mapping) -> Iterator[Reader]:
+    """The fields of a neck, or of the first of several, that the backbone decides."""
+    neck, path = detector['neck'], 'neck'
+    if isinstance(neck, Sequence):
+        neck, path = neck[0], 'neck[0]'
+    if 'in_channels' in neck:
+        yield Reader(path, neck)
+        if neck.get('type') in PASSING_ON:
+            yield Reader(path, neck, 'out_channels', further=True)
+            yield Reader('bbox_head', detector['bbox_head'], further=True)
+
+
+def head_readers(detector: Mapping, path: str = '') -> Iterator[Reader]:
+    """Every field below the heads of a detector without neck that could name channels."""
+    for name, node in detector.items():
+        where = f'{path}.{name}' if path else name
+        if not isinstance(node, Mapping) or name in ('backbone', 'train_cfg', 'test_cfg'):
+            continue
+        if isinstance(node.get('in_channels'), (int, Sequence)):
+            yield Reader(where, node)
+        if name.endswith('roi_extractor') and 'out_channels' in node:
+            yield Reader(where, node, 'out_channels')
+        yield from head_readers(node, where)
+
+
+def check_readers(config: Mapping, detector: BaseDetector) -> None:
+    """Raise where what reads the backbone of a built detector expects other channels.
+
+    Only backbones that publish out_channels, as ours do, are looked at. A config that states
+    other numbers is tried out on the meta device first, so that detectors which arrange the
+    levels in their own way are left alone.
+
+    Raises:
+        ValueError: Naming the field, both numbers and the fix.
+    """
+    backbone = detector.backbone
+    if not (hasattr(backbone, 'out_channels') and hasattr(backbone, 'out_strides')):
+        return
+    if config.get('neck'):
+        found = neck_readers(config)
+    else:
+        found = (reader for reader in head_readers(config) if '.' not in reader.path)
+    wrong = next((r for r in found if not r.reads(backbone.out_channels)), None)
+    if wrong is None or not _fails(detector, wrong):
+        return
+    kind, fit = type(backbone).__name__, wrong.fitting(backbone.out_channels)
+    raise ValueError(
+        f'model.{wrong}={wrong.value!r}, but the backbone {kind} hands out '
+        f'{len(backbone.out_channels)} levels of {list(backbone.out_channels)} channels '
+        f'(out_indices={backbone.out_indices}): write model.{wrong}={fit!r}, or let '
+        'tools/swap_backbone.py write the config'
+    )
+
+
+def _fails(detector: BaseDetector, reader: Reader) -> bool:
+    """Whether a detector, without touching it, cannot compute what the reader makes."""
+    trial = copy.deepcopy(detector).to('meta')
+    trial.eval()
+    with torch.no_grad():
+        try:
+            features = trial.extract_feat(torch.empty(TRIAL, device='meta'))
+        except NotImplementedError:
+            return False
+        except (AssertionError, IndexError, RuntimeError, TypeError, ValueError):
+            return True
+        head = getattr(trial, reader.path, None)
+        if not isinstance(head, nn.Module) or reader.path == 'neck':
+            return False
+        try:
+            head(features)
+        except Exception as error:  # of a head that wants more than features: nothing to say
+            return type(error) is RuntimeError
+    return False
+
+
+def install() -> None:
+    """Check every detector that a registry of MMEngine or MMDetection builds."""
+    for registry in (mmengine.registry.MODELS, mmdet.registry.MODELS):
+        registry.build_func = _checked(registry.build_func)
+
+
+def _checked(build: Callable) -> Callable:
+    def build_and_check(cfg, *args, **kwargs) -> nn.Module:
+        model = build(cfg, *args, **kwargs)
+        if isinstance(model, BaseDetector) and isinstance(cfg, Mapping) and 'backbone' in cfg:
+            check_readers(cfg, model)
+        return model
+
+    return build_and_check

@@ -1,0 +1,44 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from shufflenet_det.bench import operators
+from shufflenet_det.bench.views import tables_of
+
+TOOL = Path(__file__).parents[2] / 'tools/operators.py'
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch) -> None:
+    for name, value in dict(ROIS=20, MAP=(6, 8), BEFORE=600, KEPT=50).items():
+        monkeypatch.setattr(operators, name, value)
+
+
+@pytest.mark.parametrize('source', [operators._pooling, operators._suppression])
+def test_both_sides_of_a_row_compute_the_same(source):
+    for name, _, ours, theirs in source('cpu', torch.Generator().manual_seed(0)):
+        if 'backward' not in name:
+            torch.testing.assert_close(ours(), theirs(), rtol=1e-4, atol=1e-5)
+
+
+def test_rows_say_how_much_faster():
+    rows = operators.run_operators(turns=3)
+    assert len(rows) == 2 + len(operators.SPREADS)
+    (table,) = tables_of(dict(kind='operators', rows=[json.loads(_json(row)) for row in rows]))
+    assert [line[0] for line in table.rows] == [row.operator for row in rows]
+    assert all(row.speed > 0 and row.ours.n == 3 for row in rows)
+
+
+def _json(row: operators.OperatorRow) -> str:
+    return json.dumps(row, default=vars)
+
+
+def test_tool_names_a_device_that_is_not_there():
+    done = subprocess.run(
+        [sys.executable, TOOL, '--device', 'cuda:99'], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and 'cuda:99 is not there' in done.stderr
