@@ -182,6 +182,29 @@ def resume_2(lab: Lab) -> str:
     return resumed_equals_uninterrupted(lab, 2)
 
 
+@case(22, 'the same in an iteration loop with an infinite sampler, 2 workers')
+def resume_iterations(lab: Lab) -> str:
+    options = dict(
+        train_cfg=dict(_delete_=True, type='IterBasedTrainLoop', max_iters=9, val_interval=4),
+        train_dataloader__sampler=dict(_delete_=True, type='InfiniteSampler'),
+        train_dataloader__num_workers=2,
+        train_dataloader__persistent_workers=True,
+        default_hooks__checkpoint=dict(by_epoch=False, interval=9),
+        log_processor__by_epoch=False,
+        custom_hooks=[dict(type='EMAHook')],
+    )
+    runs = {'whole': [{}], 'part': [dict(hook=terminate_at(5)), dict(resume=True)]}
+    for work, steps in runs.items():
+        for number, step in enumerate(steps):
+            hooks = [step.pop('hook')] if 'hook' in step else []
+            target = train_with(lab, work, *hooks, **options, **step)
+            ended = run(target, lab.folder / f'{work}{number}.log')
+            confirm(ended.code == (StopRequest.EXIT_CODE if hooks else 0), ended.last_error)
+    other = difference(lab.folder / 'whole/iter_9.pth', lab.folder / 'part/iter_9.pth')
+    confirm(not other, f'{other} differ')
+    return 'stopped in iteration 5 of 9, the end is bit-identical'
+
+
 @case(17, 'newest checkpoint damaged at --resume')
 def fall_back(lab: Lab) -> str:
     options = dict(default_hooks__checkpoint__max_keep_ckpts=2)
