@@ -30,6 +30,13 @@ class Ended:
         return (named or lines or [''])[-1]
 
 
+def succeeded(*ended: Ended) -> None:
+    """Fail the case, with the end of the output, where a process did not end well."""
+    for one in ended:
+        if one.code:
+            raise AssertionError(f'exit {one.code}: {one.last_error}\n{one.output[-3000:]}')
+
+
 class Child:
     """A forked process with a session of its own that runs ``target`` and writes to ``log``."""
 
