@@ -9,11 +9,11 @@ from .tables import Table
 
 
 def overhead_tables(result: Mapping) -> Iterator[Table]:
-    """What the protections cost, beside what two plain trainings differ by."""
+    """What the protections cost, beside what two plain iterations differ by."""
     yield Table(
-        'overhead', 'CPU time of a training iteration with its data, plain and with '
-        'ProtectionHook, in turns: medians over the rounds, in brackets their 95 % intervals. The '
-        'control compares two plain trainings.',
+        'overhead', 'CPU time of a training iteration with its data, plain and under '
+        'ProtectionHook, in turns on the same batch: medians over the rounds, in brackets their '
+        '95 % intervals. The control compares two plain iterations.',
         ('config', 'input', 'batch', 'rounds', 'plain ms', 'p10', 'p90', 'protected ms',
          'overhead, %', 'control, %'),
         tuple(

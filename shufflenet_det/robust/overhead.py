@@ -1,9 +1,9 @@
-"""What the protections cost: training iterations, plain and protected, that take turns.
+"""What the protections cost: iterations of one training, with and without them in turns.
 
-Three trainings of one config live in one process and run one iteration each in every round: two
-plain ones and one with ProtectionHook. CPU time of a thread is unmoved by what else the machine
-does, neighbouring iterations share its state, and the two plain ones tell how small a difference
-can be seen.
+Each batch is trained on three times: twice plain and once protected, in random order. The memory,
+the images and their augmentation are the same then; two trainings would differ by more than is
+looked for, as their memory lies elsewhere. The CPU time of the process is hardly moved by what
+else the machine does, and the two plain iterations tell how small a difference can be seen.
 """
 
 from __future__ import annotations
@@ -11,21 +11,26 @@ from __future__ import annotations
 import math
 import random
 import statistics
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
+from torch.utils.data import Sampler
 
 from shufflenet_det import engine
 from shufflenet_det.data import generate
 
 from .drill.tiny import BASE, shrink, train
+from .guards import FiniteGuard
+from .protection import ProtectionHook, _as, image_loaders
+from .resume import SeededBatch
+from .rng import seed_from
 
 WARM_UP = 5
 """Rounds that are not counted."""
@@ -70,73 +75,85 @@ def difference(times: Sequence[float], reference: Sequence[float]) -> Difference
     )
 
 
-class Turns:
-    """Threads that run one after the other, each until it hands over, once in every round.
+@DATA_SAMPLERS.register_module()
+class EachBatchAgain(Sampler):
+    """Indices of ``rounds`` batches, each of them once for every kind of iteration."""
 
-    The order within a round is drawn anew for each, so that none has always the same neighbour.
-    """
+    def __init__(self, dataset: Sized, batch_size: int, rounds: int, seed: int | None = None):
+        self.dataset, self.batch_size, self.rounds = dataset, batch_size, rounds
 
-    def __init__(self, members: int) -> None:
+    def __iter__(self) -> Iterator[int]:
+        for start in range(0, self.rounds * self.batch_size, self.batch_size):
+            for _ in KINDS:
+                for index in range(start, start + self.batch_size):
+                    yield index % len(self.dataset)
+
+    def __len__(self) -> int:
+        return self.rounds * len(KINDS) * self.batch_size
+
+
+class Switch:
+    """Takes what ProtectionHook does in an iteration out of a training, and puts it back."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        (self.hook,) = (hook for hook in runner._hooks if isinstance(hook, ProtectionHook))
+        self.dataset = runner.train_dataloader.dataset
+        self.fetch, self.key = self.dataset.__getitems__, (0,)
+        places = image_loaders(self.dataset)
+        self.steps = [
+            (steps, index, steps[index], _as(LoadImageFromFile, steps[index]))
+            for steps, index in places
+        ]
+        self.on = True
+        self.dataset.__getitems__ = self._fetch
+
+    def _fetch(self, batch: SeededBatch) -> list:
+        return self.fetch(SeededBatch(batch, self.key))
+
+    def turn(self, on: bool, key: tuple[int, ...]) -> None:
+        """Switch, and let the next batch be augmented by ``key`` in both states."""
+        self.key = key
+        seed_from(key)
+        if on == self.on:
+            return
+        self.on = on
+        for steps, index, checked, plain in self.steps:
+            steps[index] = checked if on else plain
+        if on:
+            self.runner._hooks.append(self.hook)  # where it was, last
+            self.hook._guard = FiniteGuard(self.runner)
+            self.dataset.__getitems__ = self._fetch
+        else:
+            self.runner._hooks.remove(self.hook)
+            self.hook._guard.remove()
+            del self.dataset.__getitems__
+
+
+class Alternate(Hook):
+    """Notes the CPU time in ms of each kind of iteration, with its data and hooks."""
+
+    def __init__(self) -> None:
+        self.times = {kind: [] for kind in KINDS}
         self._order, self._drawn = [], random.Random(0)
-        self._members, self._changed = range(members), threading.Condition()
-        self.hand_over()
-
-    def wait(self, member: int) -> None:
-        """Block until it is the turn of this run."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._present == member)
-
-    def hand_over(self) -> None:
-        """Let the next run go on."""
-        with self._changed:
-            if not self._order:
-                self._order = self._drawn.sample(self._members, len(self._members))
-            self._present = self._order.pop()
-            self._changed.notify_all()
-
-
-class Clock(Hook):
-    """Notes the CPU time of each iteration with its data and hooks, in ms, and hands over."""
-
-    def __init__(self, turns: Turns, member: int) -> None:
-        self.turns, self.member = turns, member
-        self.times: list[float] = []
-        self._start: float | None = None
+        self._kind: str | None = None
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        if self._start is not None:
-            self.times.append(1000 * (time.thread_time() - self._start))
-        self.turns.hand_over()
-        self.turns.wait(self.member)
-        self._start = time.thread_time()
+        if self._kind is None:
+            self._switch = Switch(runner)
+        else:
+            self.times[self._kind].append(1000 * (time.process_time() - self._start))
+        if not self._order:
+            self._order = self._drawn.sample(KINDS, len(KINDS))
+        self._kind = self._order.pop()
+        self._switch.turn(self._kind == 'protected', ((batch_idx + 1) // len(KINDS),))
+        self._start = time.process_time()
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        self._switch.turn(True, (0,))
 
 
-def in_turns(trainings: Sequence[Callable[[Hook], object]]) -> list[list[float]]:
-    """Times of the iterations of equally long trainings, each in a thread of its own."""
-    turns, errors = Turns(len(trainings)), []
-    clocks = [Clock(turns, member) for member in range(len(trainings))]
-    ended = threading.Semaphore(0)
-
-    def target(member: int) -> None:
-        torch.set_num_threads(1)  # OpenMP keeps it for each thread
-        turns.wait(member)
-        try:
-            trainings[member](clocks[member])
-        except BaseException as error:
-            errors.append(error)
-        turns.hand_over()
-        ended.release()
-
-    for member in range(len(trainings)):
-        threading.Thread(target=target, args=(member,), daemon=True).start()
-    for _ in trainings:
-        ended.acquire()
-        if errors:
-            raise errors[0]
-    return [clock.times for clock in clocks]
-
-
-def configure(folder: Path, kind: str, tiny: bool, rounds: int) -> Config:
+def configure(folder: Path, tiny: bool, rounds: int) -> Config:
     """The demo config, or the smallest, with one image size and loading in the process itself."""
     data = generate(folder / 'data', num_train=IMAGES, num_val=4)
     cfg = engine.load_config(BASE, dict(data_root=str(data.root)))
@@ -146,27 +163,25 @@ def configure(folder: Path, kind: str, tiny: bool, rounds: int) -> Config:
     for step in loader.dataset.pipeline:
         if step.type == 'RandomChoiceResize':
             step.scales = [(64, 64) if tiny else cfg.scale]
-    times = -(-(WARM_UP + rounds + 1) * loader.batch_size // IMAGES)
-    loader.update(num_workers=0, persistent_workers=False)
-    loader.dataset = dict(type='RepeatDataset', times=times, dataset=loader.dataset)
-    cfg.work_dir, cfg.log_level = str(folder / kind), 'WARNING'
+    loader.update(num_workers=0, persistent_workers=False, batch_sampler=None)
+    # One batch more, whose time is not noted where it is the last of the epoch.
+    loader.sampler = dict(type='EachBatchAgain', batch_size=loader.batch_size, rounds=rounds + 1)
+    cfg.work_dir, cfg.log_level = str(folder / 'work'), 'WARNING'
     cfg.train_cfg.update(max_epochs=1, val_interval=2)
     cfg.randomness = dict(seed=0)
-    if kind != 'protected':
-        del cfg.default_hooks['protection']
     return cfg
 
 
 def overhead(folder: Path, tiny: bool, rounds: int) -> Overhead:
     """Measure one config; saving a checkpoint, once in an epoch, is not part of it."""
-    cfgs = [configure(folder, kind, tiny, rounds) for kind in KINDS]
-    series = in_turns([lambda clock, cfg=cfg: train(cfg, clock) for cfg in cfgs])
-    plain, again, protected = (times[WARM_UP : WARM_UP + rounds] for times in series)
+    cfg, clock = configure(folder, tiny, WARM_UP + rounds), Alternate()
+    train(cfg, clock)
+    plain, again, protected = (clock.times[k][WARM_UP : WARM_UP + rounds] for k in KINDS)
     deciles = statistics.quantiles(plain, n=10)
     return Overhead(
         config='smallest' if tiny else Path(BASE).stem,
-        batch=cfgs[0].train_dataloader.batch_size,
-        size=(64, 64) if tiny else tuple(cfgs[0].scale),
+        batch=cfg.train_dataloader.batch_size,
+        size=(64, 64) if tiny else tuple(cfg.scale),
         rounds=rounds,
         plain_ms=statistics.median(plain),
         plain_p10_ms=deciles[0],

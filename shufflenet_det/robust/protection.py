@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from mmcv.transforms import LoadImageFromFile
@@ -15,7 +16,7 @@ from .checkpoint import SafeCheckpointHook, newest_intact
 from .data import check_training_data
 from .guards import FiniteGuard, StopRequest, check_match
 from .images import POLICIES, CheckedLoadImage
-from .metric import SafeCocoMetric
+from .metric import SafeCocoMetric, check_predictions
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
 
 T = TypeVar('T')
@@ -82,6 +83,8 @@ class ProtectionHook(Hook):
         if trains and runner._resume and runner._load_from is None:
             runner._load_from = newest_intact(runner.work_dir)
             runner._resume = runner._load_from is not None
+            if not runner._resume:
+                runner.logger.warning(f'{runner.work_dir}: nothing to resume, a new training')
 
     def _protect_training(self, runner: Runner) -> None:
         for index, hook in enumerate(runner._hooks):
@@ -136,9 +139,24 @@ class ProtectionHook(Hook):
         if self._stop.pending():
             self._leave(runner, runner.iter + 1)
 
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        self._check_outputs(runner._test_loop, outputs)
+
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        self._check_outputs(runner._val_loop, outputs)
         if self._stop is not None and self._stop.pending():
             self._leave(runner, runner.iter)
+
+    def _check_outputs(self, loop: BaseLoop, outputs: Sequence | None) -> None:
+        """What SafeCocoMetric does, for evaluations without one: before anything is scored."""
+        if any(isinstance(metric, SafeCocoMetric) for metric in loop.evaluator.metrics):
+            return
+        classes = (loop.evaluator.dataset_meta or {}).get('classes', ())
+        for sample in outputs or ():
+            found = getattr(sample, 'pred_instances', None)
+            if found is not None and {'bboxes', 'scores', 'labels'} <= set(found.keys()):
+                parts = (found[k].cpu().numpy() for k in ('bboxes', 'scores', 'labels'))
+                check_predictions(sample.metainfo.get('img_id'), *parts, len(classes))
 
     def _leave(self, runner: Runner, iteration: int) -> None:
         saved = 'nothing was saved'
@@ -150,9 +168,15 @@ class ProtectionHook(Hook):
         raise SystemExit(StopRequest.EXIT_CODE)
 
     def after_train_epoch(self, runner: Runner) -> None:
+        self._report_skipped(runner, f'epoch {runner.epoch + 1}')
+
+    def before_val(self, runner: Runner) -> None:
+        self._report_skipped(runner, f'iteration {runner.iter}')  # loops without epochs
+
+    def _report_skipped(self, runner: Runner, until: str) -> None:
         skipped = sum(loader.take_count() for loader in self._loaders)
         if skipped:
             runner.logger.warning(
-                f'epoch {runner.epoch + 1}: {skipped} unreadable images were skipped and others '
-                'taken; tools/check_dataset.py lists them'
+                f'{until}: {skipped} unreadable images were skipped and others taken; '
+                'tools/check_dataset.py lists them'
             )

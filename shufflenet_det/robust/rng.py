@@ -32,14 +32,19 @@ def restore_rng(state: dict) -> None:
         torch.cuda.set_rng_state_all([device.cpu() for device in state['cuda']])
 
 
-@contextmanager
-def seeded(key: Sequence[int]) -> Iterator[None]:
-    """Inside, the CPU generators start from ``key``; outside, nothing of it is seen."""
-    outside = random.getstate(), np.random.get_state(), torch.get_rng_state()
+def seed_from(key: Sequence[int]) -> None:
+    """Start the CPU generators from ``key``."""
     seed = int(np.random.SeedSequence(key).generate_state(1)[0])
     random.seed(seed)
     np.random.seed(seed)
     torch.default_generator.manual_seed(seed)
+
+
+@contextmanager
+def seeded(key: Sequence[int]) -> Iterator[None]:
+    """Inside, the CPU generators start from ``key``; outside, nothing of it is seen."""
+    outside = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    seed_from(key)
     try:
         yield
     finally:

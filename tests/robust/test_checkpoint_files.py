@@ -91,3 +91,27 @@ def test_other_shape_is_allowed_in_a_head_only():
 def test_no_common_name_is_an_error():
     with pytest.raises(ValueError, match='none of the 1 tensors'):
         check_match(STATE, {'other': torch.ones(1)})
+
+
+class Payload:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize('forced', [False, True])
+@pytest.mark.parametrize('scheme', ['', 'http://somewhere/', 'https://somewhere/'])
+def test_payload_is_never_executed(tmp_path, monkeypatch, scheme, forced):
+    if forced:  # torch's own switch for files that are trusted
+        monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    path = tmp_path / 'checkpoints/net.pth'  # as if downloaded before
+    path.parent.mkdir()
+    torch.save({**STATE, 'hook': Payload(tmp_path / 'ran')}, path)
+    with pytest.raises(ValueError, match='mkdir'):
+        CheckpointLoader.load_checkpoint(f'{scheme}net.pth' if scheme else str(path), 'cpu')
+    assert not (tmp_path / 'ran').exists()

@@ -6,11 +6,12 @@ import signal
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
 
 from shufflenet_det.robust import ResumableIterLoop
 from shufflenet_det.robust.checkpoint import INTERRUPTED
-from shufflenet_det.robust.drill.checkpoint_rows import difference
+from shufflenet_det.robust.drill.checkpoint_rows import difference, load
 from shufflenet_det.robust.resume import ResumableBatchSampler
 
 ITERATIONS = 7  # of 2 images: the 4 images of the data set more than three times
@@ -21,6 +22,11 @@ SAMPLERS = {
         batch_sampler=dict(type='AspectRatioBatchSampler'),
     ),
 }
+
+
+class CpuGradScaler(torch.amp.GradScaler):
+    def __init__(self, **kwargs):
+        super().__init__('cpu', **kwargs)
 
 
 class Terminate(Hook):
@@ -72,6 +78,22 @@ def test_stopped_and_resumed_run_is_that_which_was_not(by_iteration, tmp_path, s
         train(by_iteration, part, resume=True)
         last = f'iter_{ITERATIONS}.pth'
         assert difference(tmp_path / 'whole' / last, part / last) == []
+
+
+def test_loss_scale_of_amp_goes_on_where_it_was(by_iteration, tmp_path, monkeypatch):
+    # mmengine scales losses on GPUs only; torch's scaler for CPUs has the same state.
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', CpuGradScaler)
+    scale = dict(init_scale=4.0, growth_interval=3)
+    by_iteration.optim_wrapper.update(type='AmpOptimWrapper', loss_scale=scale, dtype='bfloat16')
+    last = f'iter_{ITERATIONS}.pth'
+    train(by_iteration, tmp_path / 'whole')
+    with pytest.raises(SystemExit):
+        train(by_iteration, tmp_path / 'part', Terminate(4))
+    train(by_iteration, tmp_path / 'part', resume=True)
+    scaler = load(tmp_path / 'whole' / last)['optimizer']['loss_scaler']
+    assert (scaler['scale'], scaler['_growth_tracker']) == (16.0, 1)
+    assert difference(tmp_path / 'whole' / last, tmp_path / 'part' / last) == []
 
 
 def test_seed_of_the_first_run_is_kept(by_iteration, tmp_path):

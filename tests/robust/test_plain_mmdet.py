@@ -1,6 +1,7 @@
 """The protections in a config of MMDetection itself, by custom_imports and one hook."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -86,3 +87,89 @@ def test_unknown_policy_is_an_error(cfg):
     cfg.custom_hooks[0].unreadable_images = 'ignore'
     with pytest.raises(ValueError, match="unreadable_images='ignore'"):
         Runner.from_cfg(cfg)
+
+
+class SpoilBoxes(Hook):
+    """Predicts NaN, as a model does whose box branch has diverged."""
+
+    def before_val_epoch(self, runner):
+        runner.model.bbox_head.retina_reg.bias.data.fill_(torch.nan)
+
+
+@pytest.mark.parametrize(
+    'evaluator', [dict(type='CocoMetric'), dict(type='DumpDetResults', out_file_path='out.pkl')]
+)
+def test_undefined_predictions_reach_no_metric(cfg, tmp_path, monkeypatch, evaluator):
+    monkeypatch.chdir(tmp_path)
+    cfg.val_evaluator.update(evaluator)
+    if evaluator['type'] != 'CocoMetric':
+        del cfg.val_evaluator['ann_file']
+    cfg.model.test_cfg.update(score_thr=0.0, min_bbox_size=-1, nms=None)
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(SpoilBoxes())
+    with pytest.raises(ValueError, match='image 1: .* predictions rejected, box is not finite'):
+        runner.train()
+    assert not (tmp_path / 'out.pkl').exists()
+
+
+def unreadable(cfg, data, tmp_path, count):
+    """Let the first images of the training be empty files."""
+    folder = tmp_path / 'images'
+    shutil.copytree(data.image_dir('train'), folder)
+    for path in sorted(folder.iterdir())[:count]:
+        path.write_bytes(b'')
+    cfg.train_dataloader.dataset.data_prefix.img = str(folder)
+
+
+@pytest.mark.parametrize('loop', ['EpochBasedTrainLoop', 'IterBasedTrainLoop'])
+@pytest.mark.parametrize('workers', [0, 2])
+def test_skipped_images_are_counted(cfg, data, tmp_path, loop, workers):
+    unreadable(cfg, data, tmp_path, 2)
+    cfg.custom_hooks[0].unreadable_images = 'skip'
+    cfg.train_dataloader.num_workers = workers
+    if loop == 'IterBasedTrainLoop':
+        cfg.train_cfg = dict(type=loop, max_iters=2, val_interval=10)
+        cfg.default_hooks.checkpoint.by_epoch = False
+    runner = Runner.from_cfg(cfg)
+    said = []
+    runner.logger.warning = said.append
+    runner.train()
+    (line,) = [line for line in said if 'were skipped' in str(line)]
+    assert int(line.split(': ')[1].split()[0]) >= 2
+
+
+def test_unreadable_image_ends_the_training_with_its_path(cfg, data, tmp_path):
+    unreadable(cfg, data, tmp_path, 4)
+    with pytest.raises(ValueError, match=r'images/.*\.jpg: the file is empty'):
+        Runner.from_cfg(cfg).train()
+
+
+def test_former_best_checkpoint_stays_until_the_new_one_is_there(cfg, tmp_path, monkeypatch):
+    cfg.train_cfg.update(max_epochs=2, val_interval=1)
+    cfg.default_hooks.checkpoint.update(save_best='coco/bbox_mAP', rule='greater')
+    runner = Runner.from_cfg(cfg)
+    values = iter([0.1, 0.2])
+    evaluate = SafeCocoMetric.evaluate
+    monkeypatch.setattr(
+        SafeCocoMetric, 'evaluate', lambda *a: {**evaluate(*a), 'coco/bbox_mAP': next(values)}
+    )
+    save, seen = runner.save_checkpoint, []
+
+    def observed(out_dir, filename, **kwargs):
+        seen.append((filename, {path.name for path in (tmp_path / 'work').glob('best*')}))
+        save(out_dir, filename, **kwargs)
+
+    runner.save_checkpoint = observed
+    runner.train()
+    best = ['best_coco_bbox_mAP_epoch_1.pth', 'best_coco_bbox_mAP_epoch_2.pth']
+    assert dict(seen)[best[1]] == {best[0]}
+    assert [path.name for path in (tmp_path / 'work').glob('best*')] == [best[1]]
+
+
+def test_nothing_to_resume_is_said(cfg):
+    cfg.resume = True
+    runner = Runner.from_cfg(cfg)
+    said = []
+    runner.logger.warning = said.append
+    runner.train()
+    assert any('nothing to resume, a new training' in str(line) for line in said)

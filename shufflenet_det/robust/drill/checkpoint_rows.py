@@ -17,7 +17,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from ..checkpoint import INTERRUPTED
 from ..guards import StopRequest, check_match
 from .case import Lab, case, confirm, refused
-from .processes import run
+from .processes import run, succeeded
 from .tiny import BATCHES, tiny_config, train
 
 STATE = {'conv.weight': torch.ones(10_000), 'bn.num_batches_tracked': torch.tensor(3)}
@@ -119,7 +119,7 @@ def train_with(lab: Lab, work: str, *hooks: Hook, **options) -> Callable[[], Run
 @case(20, 'disk full during a save')
 def disk_full(lab: Lab) -> str:
     first = run(train_with(lab, 'work', train_cfg__max_epochs=1), lab.folder / 'first.log')
-    confirm(first.code == 0, first.last_error)
+    succeeded(first)
 
     def target() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -159,7 +159,7 @@ def resumed_equals_uninterrupted(lab: Lab, workers: int) -> str:
     )
     options['custom_hooks'] = [dict(type='EMAHook')]
     whole = run(train_with(lab, 'whole', **options), lab.folder / 'whole.log')
-    confirm(whole.code == 0, whole.last_error)
+    succeeded(whole)
     stops = (BATCHES // 2, BATCHES + 1)
     for at in stops:
         work = f'part{at}'
@@ -182,15 +182,39 @@ def resume_2(lab: Lab) -> str:
     return resumed_equals_uninterrupted(lab, 2)
 
 
+@case(22, 'the same in an iteration loop with an infinite sampler, 2 workers')
+def resume_iterations(lab: Lab) -> str:
+    options = dict(
+        train_cfg=dict(_delete_=True, type='IterBasedTrainLoop', max_iters=9, val_interval=4),
+        train_dataloader__sampler=dict(_delete_=True, type='InfiniteSampler'),
+        train_dataloader__num_workers=2,
+        train_dataloader__persistent_workers=True,
+        default_hooks__checkpoint=dict(by_epoch=False, interval=9),
+        log_processor__by_epoch=False,
+        custom_hooks=[dict(type='EMAHook')],
+    )
+    runs = {'whole': [{}], 'part': [dict(hook=terminate_at(5)), dict(resume=True)]}
+    for work, steps in runs.items():
+        for number, step in enumerate(steps):
+            hooks = [step.pop('hook')] if 'hook' in step else []
+            target = train_with(lab, work, *hooks, **options, **step)
+            ended = run(target, lab.folder / f'{work}{number}.log')
+            confirm(ended.code == (StopRequest.EXIT_CODE if hooks else 0), ended.last_error)
+    other = difference(lab.folder / 'whole/iter_9.pth', lab.folder / 'part/iter_9.pth')
+    confirm(not other, f'{other} differ')
+    return 'stopped in iteration 5 of 9, the end is bit-identical'
+
+
 @case(17, 'newest checkpoint damaged at --resume')
 def fall_back(lab: Lab) -> str:
     options = dict(default_hooks__checkpoint__max_keep_ckpts=2)
     ended = run(train_with(lab, 'work', **options), lab.folder / 'first.log')
-    confirm(ended.code == 0, ended.last_error)
+    succeeded(ended)
     newest = lab.folder / 'work/epoch_2.pth'
     newest.write_bytes(newest.read_bytes()[:-5000])
     ended = run(train_with(lab, 'work', resume=True, **options), lab.folder / 'second.log')
-    confirm(ended.code == 0 and load(newest)['meta']['epoch'] == 2, ended.last_error)
+    succeeded(ended)
+    confirm(load(newest)['meta']['epoch'] == 2, 'the resumed run saved nothing')
     (line,) = (line for line in ended.output.splitlines() if 'not resumed from' in line)
     return line
 
@@ -199,7 +223,7 @@ def fall_back(lab: Lab) -> str:
 def twice(lab: Lab) -> str:
     for name in 'ab':
         ended = run(train_with(lab, name), lab.folder / f'{name}.log')
-        confirm(ended.code == 0, ended.last_error)
+        succeeded(ended)
     other = difference(lab.folder / 'a/epoch_2.pth', lab.folder / 'b/epoch_2.pth')
     confirm(not other, f'{other} differ')
     return 'weights, optimizer and schedules are equal'

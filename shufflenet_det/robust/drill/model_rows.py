@@ -6,6 +6,7 @@ import json
 import math
 
 import numpy as np
+import onnxruntime
 import torch
 from mmcv.ops import roi_align as mmcv_roi_align
 from mmdet.registry import MODELS
@@ -13,7 +14,8 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from shufflenet_det.detectors.ps_roi import ps_roi_align
+from shufflenet_det.deploy.detector_graph import PlainRoIAlign
+from shufflenet_det.detectors.ps_roi import PSRoIAlign, ps_roi_align
 from shufflenet_det.inference import MMDetPredictor
 
 from ..metric import SafeCocoMetric
@@ -81,6 +83,24 @@ def bad_rois(lab: Lab) -> str:
         for pooled in (ps_roi_align(maps, rois), mmcv_roi_align(plain, rois, 7, 1.0, 0)):
             confirm(pooled.isfinite().all() and len(pooled) == len(rois), name)
     return f'finite for {", ".join(rows)} in ps_roi_align and mmcv.ops.roi_align'
+
+
+@case(13, 'RoIs: the same in the deployed graph')
+def bad_rois_in_onnx(lab: Lab) -> str:
+    maps, path = torch.rand(2, 4 * 49, 16, 16), lab.folder / 'rois.onnx'
+    layer = PlainRoIAlign(PSRoIAlign(output_size=7, spatial_scale=1.0, sampling_ratio=2))
+    count = {0: torch.export.Dim('rois')}
+    torch.onnx.export(
+        layer, (maps, torch.rand(3, 5)), path, dynamo=True, verbose=False,
+        input_names=['maps', 'rois'], dynamic_shapes=(None, count),
+    )  # fmt: skip
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    for name, values in ROIS.items():
+        rois = torch.tensor([values] * 2, dtype=torch.float32)
+        (pooled,) = session.run(None, dict(maps=maps.numpy(), rois=rois.numpy()))
+        right = ps_roi_align(maps, rois).numpy()
+        confirm(np.allclose(pooled, right, atol=1e-4), f'{name}: {np.abs(pooled - right).max()}')
+    return f'ONNX Runtime gives what PyTorch does for {", ".join(ROIS)}'
 
 
 @case(13, 'RoI with a bad batch index, bad channel count')

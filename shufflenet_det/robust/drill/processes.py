@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 LIMIT = 60.0
 """Seconds within which a run with a fault must have ended."""
 
@@ -28,6 +30,13 @@ class Ended:
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
         named = [line for line in lines if 'Error' in line.split(':')[0]]
         return (named or lines or [''])[-1]
+
+
+def succeeded(*ended: Ended) -> None:
+    """Fail the case, with the end of the output, where a process did not end well."""
+    for one in ended:
+        if one.code:
+            raise AssertionError(f'exit {one.code}: {one.last_error}\n{one.output[-3000:]}')
 
 
 class Child:
@@ -49,6 +58,8 @@ class Child:
             sink = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(sink, 1)
             os.dup2(sink, 2)
+            # torch renews its thread pool after a fork, at first use and not thread-safely.
+            torch.set_num_threads(torch.get_num_threads())
             target()
             code = 0
         except SystemExit as stop:

@@ -21,7 +21,7 @@ from ..guards import StopRequest
 from .case import Lab, case, confirm
 from .checkpoint_rows import Interrupt, difference, names, terminate_at
 from .process_rows import kill_worker, spoil_weight
-from .processes import Child, Ended
+from .processes import Child, Ended, succeeded
 from .tiny import tiny_config, train
 
 WORKERS = dict(train_dataloader__num_workers=2, train_dataloader__persistent_workers=True)
@@ -94,13 +94,13 @@ def nan_on_a_rank(lab: Lab) -> str:
 @case(22, 'SIGTERM on one of two ranks and resume, 2 data workers each')
 def preempted_ranks(lab: Lab) -> str:
     whole = ranks(lab, 'whole', **WORKERS)
-    confirm([e.code for e in whole] == [0, 0], whole[0].last_error)
+    succeeded(*whole)
     stopped = ranks(lab, hooks={1: terminate_at(1)}, **WORKERS)
     codes = [e.code for e in stopped]
     confirm(codes == [StopRequest.EXIT_CODE] * 2, f'exits {codes}: {stopped[0].last_error}')
     confirm(names(lab.folder / 'work') == [INTERRUPTED], str(names(lab.folder / 'work')))
     resumed = ranks(lab, resume=True, **WORKERS)
-    confirm([e.code for e in resumed] == [0, 0], resumed[0].last_error)
+    succeeded(*resumed)
     other = difference(lab.folder / 'whole/epoch_2.pth', lab.folder / 'work/epoch_2.pth')
     confirm(not other, f'{other} differ')
     line = next(line for line in stopped[0].output.splitlines() if 'SIGTERM: saved' in line)
@@ -131,7 +131,7 @@ def empty_rank(lab: Lab) -> str:
     path.write_text(json.dumps(content))
     hooks = {rank: Losses(lab.folder) for rank in (0, 1)}
     ended = ranks(lab, hooks=hooks, annotations=path)
-    confirm([e.code for e in ended] == [0, 0], ended[0].last_error + ended[1].last_error)
+    succeeded(*ended)
     reports = [json.loads((lab.folder / f'losses_{r}.json').read_text()) for r in (0, 1)]
     confirm(reports[0]['weights'] == reports[1]['weights'], 'the ranks have other weights')
     empty = [losses for report in reports for objects, losses in report['rows'] if not objects]
