@@ -7,7 +7,7 @@ from setuptools import Distribution, find_packages, setup
 
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
-DEPLOY = ['torch>=2.6', 'onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript']
+DEPLOY = ['onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript']
 
 
 class PthDistribution(Distribution):
@@ -76,8 +76,8 @@ setup(
     data_files=[('', ['shufflenet_det/shufflenet_det_mmcv.pth'])],
     python_requires='>=3.10',
     install_requires=[
-        'torch>=2.0',
-        'torchvision>=0.15',
+        'torch>=2.6',
+        'torchvision>=0.21',
         'mmdet>=3.3.0,<3.4',
         'mmengine>=0.10.4',
         'numpy',
@@ -89,6 +89,6 @@ setup(
     extras_require={
         'lite': ['mmcv-lite>=2.0.0rc4,<2.2.0'],
         'deploy': DEPLOY,
-        'tests': ['pytest>=8', 'ruff>=0.6', *DEPLOY],
+        'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY],
     },
 )

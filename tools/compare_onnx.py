@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from pycocotools.coco import COCO
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.deploy.evaluate import agreement, coco_map, detect_all
 from shufflenet_det.deploy.runtime import Detector
@@ -30,19 +30,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     rows = []
-    try:
-        coco = COCO(args.annotations)
-        detectors = [Detector(model) for model in args.models]
-        predictor = MMDetPredictor(args.config, args.checkpoint, 'cpu')
-        reference = detect_all(predictor, coco, args.images)
-        exact = coco_map(reference, predictor.classes, coco)
-        for model, detector in zip(args.models, detectors, strict=True):
-            found = detect_all(detector, coco, args.images)
-            mean_ap = coco_map(found, detector.classes, coco)
-            row = dict(model=Path(model).name, precision=detector.info.precision, mAP=mean_ap)
-            rows.append(row | asdict(agreement(found, reference)))
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    coco = COCO(args.annotations)
+    detectors = [Detector(model) for model in args.models]
+    predictor = MMDetPredictor(args.config, args.checkpoint, 'cpu')
+    reference = detect_all(predictor, coco, args.images)
+    exact = coco_map(reference, predictor.classes, coco)
+    for model, detector in zip(args.models, detectors, strict=True):
+        found = detect_all(detector, coco, args.images)
+        mean_ap = coco_map(found, detector.classes, coco)
+        row = dict(model=Path(model).name, precision=detector.info.precision, mAP=mean_ap)
+        rows.append(row | asdict(agreement(found, reference)))
     print(f'PyTorch: mAP {exact:.4f}')
     for row in rows:
         print('{model} ({precision}): mAP {mAP:.4f}, {same} of {detections} detections the same, '
@@ -54,4 +51,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

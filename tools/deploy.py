@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.deploy.checkpoint import write_deploy
 from shufflenet_det.engine import load_config
 from shufflenet_det.inference import MMDetPredictor
@@ -21,13 +21,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
-        config, checkpoint = write_deploy(model, load_config(args.config), args.out_dir)
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
+    config, checkpoint = write_deploy(model, load_config(args.config), args.out_dir)
     print(f'config and checkpoint: {config} {checkpoint}')
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.deploy.onnx_export import OPSETS, save_onnx, to_onnx
 from shufflenet_det.deploy.quantize import quantise
 from shufflenet_det.engine import load_config
@@ -45,22 +45,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        if not Path(args.out).absolute().parent.is_dir():
-            raise FileNotFoundError(f'{args.out}: the folder does not exist; make it first')
-        calibration = find_images(args.int8) if args.int8 else []
-        model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
-        cfg = load_config(args.config)
-        proto = to_onnx(model, cfg, args.output, args.fp16, args.opset, args.align)
-        if args.int8:
-            proto = quantise(proto, calibration)
-        save_onnx(proto, args.out)
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    if not Path(args.out).absolute().parent.is_dir():
+        raise FileNotFoundError(f'{args.out}: the folder does not exist; make it first')
+    calibration = find_images(args.int8) if args.int8 else []
+    model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
+    cfg = load_config(args.config)
+    proto = to_onnx(model, cfg, args.output, args.fp16, args.opset, args.align)
+    if args.int8:
+        proto = quantise(proto, calibration)
+    save_onnx(proto, args.out)
     nodes = Counter(node.op_type for node in proto.graph.node)
     print(f'{args.out}: opset {proto.opset_import[0].version}, {nodes.total()} nodes')
     print(', '.join(f'{count} {name}' for name, count in nodes.most_common()))
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

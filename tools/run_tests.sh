@@ -9,4 +9,4 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 echo "== style"
 python -m ruff check .
 echo "== tests"
-python -m pytest "$@"
+python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "$@"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Cell = str | int | float | None
+MILLION = 1e6
 
 
 @dataclass(frozen=True)

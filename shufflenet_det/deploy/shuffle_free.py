@@ -22,7 +22,7 @@ BLOCK = 8
 """Hidden channels of a unit are padded to it: CPU kernels handle so many at once."""
 
 MONOTONE_ACTS = ('ReLU', 'ReLU6', 'LeakyReLU', 'HSigmoid', 'Sigmoid', 'Tanh')
-"""Activations that commute with max pooling, so that the stem's runs on a quarter of the data."""
+"""Activations that never fall, and so commute with max pooling."""
 
 Waiting = list[tuple[Piece, Tensor]]
 
@@ -218,7 +218,7 @@ class ShuffleFreeBackbone(BaseModule):
             width = len(order)
         pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         if act_cfg['type'] in MONOTONE_ACTS:
-            modules[-2:] = [BandedPool(modules[-2], pool), modules[-1]]
+            modules[-2:] = [BandedPool(modules[-2], pool, modules[-1])]
         else:
             modules.append(pool)
         self.stem = nn.Sequential(*modules)

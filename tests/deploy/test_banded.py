@@ -10,7 +10,7 @@ from shufflenet_det.deploy.banded import BandedPool
 
 
 def make(stride: int = 2) -> BandedPool:
-    return BandedPool(nn.Conv2d(3, 8, 3, stride, 1), nn.MaxPool2d(3, 2, 1)).eval()
+    return BandedPool(nn.Conv2d(3, 8, 3, stride, 1), nn.MaxPool2d(3, 2, 1), nn.ReLU()).eval()
 
 
 def plain(stem: BandedPool, x: torch.Tensor) -> torch.Tensor:
@@ -57,8 +57,17 @@ def test_runs_without_onednn(monkeypatch):
         torch.testing.assert_close(stem(x), plain(stem, x))
 
 
+@torch.no_grad()
+def test_recorded_graph_has_the_activation_in_front_of_the_pool():
+    stem, x = make(), torch.randn(1, 3, 40, 40)
+    traced = torch.jit.trace(stem, x)
+    kinds = [node.kind() for node in traced.inlined_graph.nodes()]
+    assert kinds.index('aten::relu') < kinds.index('aten::max_pool2d')
+    assert torch.equal(traced(x), plain(stem, x))
+
+
 def test_bands_take_less_memory():
-    stem = BandedPool(nn.Conv2d(3, 24, 3, 2, 1), nn.MaxPool2d(3, 2, 1))
+    stem = BandedPool(nn.Conv2d(3, 24, 3, 2, 1), nn.MaxPool2d(3, 2, 1), nn.ReLU())
     x = torch.randn(1, 3, 800, 1216)
     with torch.no_grad():
         in_bands = peak_memory(lambda: stem(x))

@@ -9,10 +9,11 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from shufflenet_det.config_scope import config_path
 from shufflenet_det.data import generate
 from shufflenet_det.engine import load_config
 
-BASE = Path(__file__).parents[3] / 'configs/demo/lighthead_snv2_demo.py'
+BASE = config_path('shufflenet_det::demo/lighthead_snv2_demo.py')
 ARCH = dict(stem=[(8, 2)], stages=[(16, 2), (32, 2), (64, 2)], last_conv=64)
 NUM_TRAIN, BATCH = 12, 2
 BATCHES = NUM_TRAIN // BATCH
