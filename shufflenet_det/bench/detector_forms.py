@@ -22,10 +22,14 @@ from shufflenet_det.deploy.switch import switch_to_deploy
 from shufflenet_det.detectors import PSRoIAlign
 from shufflenet_det.engine import load_config
 
+from .cuda_graph import CudaGraph
 from .forms import cpu_session, first_line, fold_batch_norms
 
 BACKGROUND = 0.99
 """Probability of background that a detector with fresh weights starts with."""
+
+HEADS = ('rpn_head', 'roi_head.bbox_head', 'bbox_head')
+"""What gives out boxes and scores."""
 
 
 def build_detector(config: str | Path, checkpoint: str | None = None) -> nn.Module:
@@ -101,6 +105,34 @@ def _stock_operators(model: nn.Module, x: Tensor) -> nn.Module:
     return model
 
 
+def _deploy_cuda_graph(model: nn.Module, x: Tensor) -> nn.Module:
+    """The deploy form with its backbone as one CUDA graph; behind it, shapes follow the boxes."""
+    model = switch_to_deploy(model)
+    model.backbone = CudaGraph(model.backbone)
+    return model
+
+
+def boxes_in_single(model: nn.Module) -> None:
+    """Give out the heads' values in single precision: half is too coarse for pixels of an image."""
+    for name in HEADS:
+        head = submodule(model, name)
+        if head is not None:
+            head.register_forward_hook(lambda head, inputs, out: _in_single(out))
+
+
+def _in_single(out: object) -> object:
+    if isinstance(out, Tensor):
+        return out.float()
+    return type(out)(_in_single(part) for part in out) if isinstance(out, (tuple, list)) else out
+
+
+def submodule(model: nn.Module, path: str) -> nn.Module | None:
+    """The module at a dotted path, or None where there is none."""
+    for name in path.split('.'):
+        model = getattr(model, name, None)
+    return model
+
+
 class _OnnxDetector:
     """The export of a detector in ONNX Runtime, called like the detector.
 
@@ -128,6 +160,7 @@ DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | _OnnxDetecto
     'folded': _folded,
     'folded-channels-last': lambda model, x: _channels_last(_folded(model, x), x),
     'deploy': lambda model, x: switch_to_deploy(model),
+    'deploy-cuda-graph': _deploy_cuda_graph,
     'deploy-onnxruntime': _OnnxDetector,
 }
 """Form -> function(detector, input) -> what predicts; the detector itself is changed."""

@@ -38,7 +38,7 @@ def environment(
     return dict(
         device=device_name(device),
         cpus=os.cpu_count(),
-        instructions=_instructions(device),
+        instructions=_instructions(device, dtype),
         threads=torch.get_num_threads(),
         dtype=dtype,
         batch=batch,
@@ -60,10 +60,11 @@ def device_name(device: str) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _instructions(device: str) -> str | None:
-    """The widest instructions that torch uses on a CPU, such as AVX2 or AVX512."""
-    on_cpu = torch.device(device).type == 'cpu'
-    return torch.backends.cpu.get_cpu_capability() if on_cpu else None
+def _instructions(device: str, dtype: str) -> str | None:
+    """The widest instructions that torch uses on a CPU, such as AVX2; on a GPU, TF32 or not."""
+    if torch.device(device).type == 'cpu':
+        return torch.backends.cpu.get_cpu_capability()
+    return 'TF32 convs' if dtype == 'float32' and torch.backends.cudnn.allow_tf32 else None
 
 
 def _versions() -> dict[str, str]:

@@ -16,6 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from shufflenet_det.deploy.fuse import with_folded
 from shufflenet_det.deploy.switch import onnx_align, switch_to_deploy
 
+from .cuda_graph import CudaGraph
+
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
@@ -28,7 +30,8 @@ def fold_batch_norms(model: nn.Module, example: Tensor) -> nn.Module:
     """A copy of a model whose batch norms directly behind a conv are folded into it.
 
     One forward pass shows which norm reads which conv, so that it works for every way of
-    writing a network. A conv or norm that is used twice stays as it is.
+    writing a network. A conv or norm that is used twice stays as it is. The arithmetic is in
+    single precision, whatever the model's type.
 
     Args:
         model: Any module that takes (N, C, H, W).
@@ -37,16 +40,17 @@ def fold_batch_norms(model: nn.Module, example: Tensor) -> nn.Module:
     Raises:
         ValueError: If the copy gives other values, because something else reads a conv, too.
     """
-    folded = copy.deepcopy(model).eval()
+    folded, x = copy.deepcopy(model).eval().float(), example.float()
+    outputs = _tensors(folded(x))
     names = {module: name for name, module in folded.named_modules()}
-    for conv, norm in _conv_norm_pairs(folded, example):
+    for conv, norm in _conv_norm_pairs(folded, x):
         _replace(folded, names[conv], with_folded(conv, norm))
         _replace(folded, names[norm], nn.Identity())
-    for before, after in zip(_tensors(model(example)), _tensors(folded(example)), strict=True):
+    for before, after in zip(outputs, _tensors(folded(x)), strict=True):
         difference = (before - after).abs().max().item()
         if difference > 1e-2 * before.abs().max().clamp(min=1).item():
             raise ValueError(f'folding batch norm changes the output by {difference:.3g}')
-    return folded
+    return folded.to(example.dtype)
 
 
 def _conv_norm_pairs(model: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.Module]]:
@@ -111,11 +115,19 @@ def _compiled_folded(model: nn.Module, example: Tensor) -> Forward:
 
 
 def _deploy(model: nn.Module, example: Tensor) -> Forward:
-    return switch_to_deploy(copy.deepcopy(model))
+    return switch_to_deploy(copy.deepcopy(model).float()).to(example.dtype)
 
 
 def _compiled_deploy(model: nn.Module, example: Tensor) -> Forward:
     return torch.compile(_deploy(model, example))
+
+
+def _folded_cuda_graph(model: nn.Module, example: Tensor) -> Forward:
+    return CudaGraph(_folded_channels_last(model, example))
+
+
+def _deploy_cuda_graph(model: nn.Module, example: Tensor) -> Forward:
+    return CudaGraph(_deploy(model, example))
 
 
 def _onnx_runtime(model: nn.Module, example: Tensor) -> Forward:
@@ -136,18 +148,22 @@ FORMS: dict[str, Form] = {
     'folded-compile': _compiled_folded,
     'deploy': _deploy,
     'deploy-compile': _compiled_deploy,
+    'folded-cuda-graph': _folded_cuda_graph,
+    'deploy-cuda-graph': _deploy_cuda_graph,
     'onnxruntime': _onnx_runtime,
     'deploy-onnxruntime': _onnx_runtime_deploy,
 }
 """Form -> function(model, example input) -> callable(input); the model itself stays as it is."""
 
-OF_SHUFFLENET_V2 = ('deploy', 'deploy-compile', 'deploy-onnxruntime', 'stock-operators')
+OF_SHUFFLENET_V2 = (
+    'deploy', 'deploy-compile', 'deploy-cuda-graph', 'deploy-onnxruntime', 'stock-operators',
+)  # fmt: skip
 """Forms that only ShuffleNet V2 has, or our detectors around it."""
 
 SHUFFLENETS_V2 = ('ShuffleNetV2', 'SEShuffleNetV2', 'ShuffleFreeBackbone')
 
-OUTSIDE_TORCH = ('onnxruntime', 'deploy-onnxruntime')
-"""Forms whose memory torch does not see."""
+OUTSIDE_TORCH = ('onnxruntime', 'deploy-onnxruntime', 'folded-cuda-graph', 'deploy-cuda-graph')
+"""Forms whose memory torch does not see in a call: another library's, or a graph's own."""
 
 
 def forms_for(name: str, backbone: Mapping, forms: Sequence[str]) -> list[str]:

@@ -13,8 +13,6 @@ from .blocks import Build
 from .decomposition import decompose
 from .timing import REPEAT, Timing, measure, ratio
 
-"""A second measurement of the first row in the same run: how far two equal rows differ."""
-
 NOISE = 0.03
 """Differences below this fraction, or below what equal rows differ by, decide nothing."""
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from shufflenet_det.engine import load_config
 
-from .detector_forms import DETECTOR_FORMS, build_detector
+from .detector_forms import DETECTOR_FORMS, boxes_in_single, build_detector, submodule
 from .forms import OUTSIDE_TORCH, first_line, forms_for
 from .timing import Timing, peak_memory, summarise, synchronize, time_ms, warm_up, within
 
@@ -81,9 +81,12 @@ class DetectorRun:
         if form not in DETECTOR_FORMS:
             raise ValueError(f'form {form!r} is not for detectors; allowed: {list(DETECTOR_FORMS)}')
         self.config, self.form, self.x, self.device = Path(config).stem, form, x, str(x.device)
-        self.model = build_detector(config, checkpoint).to(x)
+        self.model = build_detector(config, checkpoint).to(x.device)
         try:
-            self.model = DETECTOR_FORMS[form](self.model, x)
+            self.model = DETECTOR_FORMS[form](self.model, x.float())
+            if x.dtype != torch.float32:
+                self.model.to(x.dtype)
+                boxes_in_single(self.model)
             self.detections = self()
         except (RuntimeError, ValueError) as error:
             where = f'{config} in form {form} with input {tuple(x.shape)}'
@@ -159,7 +162,7 @@ def _clocks(model: nn.Module, device: str) -> Iterator[dict[str, float]]:
     spent: dict[str, float] = {}
     timed = []
     for part, (path, method) in PARTS.items():
-        owner = _submodule(model, path)
+        owner = submodule(model, path)
         if owner is not None and hasattr(owner, method):
             spent[part] = 0.0
             setattr(owner, method, _timed(getattr(owner, method), part, spent, device))
@@ -169,12 +172,6 @@ def _clocks(model: nn.Module, device: str) -> Iterator[dict[str, float]]:
     finally:
         for owner, method in timed:
             delattr(owner, method)
-
-
-def _submodule(model: nn.Module, path: str) -> nn.Module | None:
-    for name in path.split('.'):
-        model = getattr(model, name, None)
-    return model
 
 
 def _timed(method: Callable, part: str, spent: dict[str, float], device: str) -> Callable:

@@ -9,6 +9,7 @@ import numpy as np
 from shufflenet_det.peers import COMPLEXITIES
 
 from .converters import tables as converters
+from .forms import OF_SHUFFLENET_V2
 from .latency import SUBJECTS
 from .paper import paper_speed
 from .profile_views import decomposition_tables, guideline_tables
@@ -78,33 +79,46 @@ def latency_tables(result: Mapping) -> Iterator[Table]:
             for row in rows
         ),
     )  # fmt: skip
-    compared = tuple(_beside_paper(result))
+    forms = [f for f in dict.fromkeys(row['form'] for row in rows) if f not in OF_SHUFFLENET_V2]
+    compared = tuple(_beside_paper(result, forms))
     if compared:
         yield Table(
             'paper', 'Speed relative to ShuffleNet V2 of the same complexity, ours and the '
             "paper's (arXiv 1807.11164, table 8 and appendix table 1).",
-            ('complexity', 'backbone', 'form', 'ours', 'paper GPU', 'paper ARM'), compared,
+            ('complexity', 'backbone', *(f'ours, {form}' for form in forms), 'paper GPU',
+             'paper ARM'),
+            compared,
         )  # fmt: skip
 
 
-def _beside_paper(result: Mapping) -> Iterator[tuple[Cell, ...]]:
-    """One row per network that the paper measured in this setting, in the first form."""
-    form = result['rows'][0]['form']
-    found = {row['arch']: row for row in result['rows'] if row['form'] == form}
+def _beside_paper(result: Mapping, forms: Iterable[str]) -> Iterator[tuple[Cell, ...]]:
+    """One row per network that the paper measured in this setting, V2 in the same form."""
+    found: dict[str, dict[str, Mapping]] = {}
+    for row in result['rows']:
+        found.setdefault(row['arch'], {})[row['form']] = row
     for complexity, v2 in zip(COMPLEXITIES, ('0.5x', '1.0x', '1.5x', '2.0x'), strict=True):
         base = f'snv2_{v2}'
         if base not in found:
             continue
-        for arch, row in found.items():
+        for arch, rows in found.items():
             if SUBJECTS[arch].complexity != complexity:
                 continue
             paper, reference = (
-                paper_speed(SUBJECTS[name], tuple(found[name]['size']), result['classifies'])
+                paper_speed(SUBJECTS[name], _size(found[name]), result['classifies'])
                 for name in (arch, base)
             )
             if paper and reference:
+                ours = (_against(rows, found[base], form) for form in forms)
                 relative = (mine / v2s for mine, v2s in zip(paper, reference, strict=True))
-                yield (complexity, arch, form, faster(row, found[base]), *relative)
+                yield (complexity, arch, *ours, *relative)
+
+
+def _size(rows: Mapping[str, Mapping]) -> tuple[int, ...]:
+    return tuple(next(iter(rows.values()))['size'])
+
+
+def _against(rows: Mapping, base: Mapping, form: str) -> float | None:
+    return faster(rows[form], base[form]) if form in rows and form in base else None
 
 
 def detector_tables(result: Mapping) -> Iterator[Table]:
