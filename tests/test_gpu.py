@@ -64,6 +64,16 @@ def test_pooling_and_its_gradient_are_torchvisions(batch):
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
 
 
+def test_roi_of_no_image_gives_nan_and_leaves_the_others_alone():
+    """An error would have to wait for the device."""
+    thin_map = torch.randn(2, 490, 25, 38, device='cuda')
+    rois = torch.tensor([[0.0, 8, 8, 99, 99]] * 5, device='cuda')
+    rois[1:4, 0] = torch.tensor([2.0, -1.0, torch.nan])
+    out = ps_roi_align(thin_map, rois, 7, 1 / 32, 2)
+    assert out[1:4].isnan().all()
+    assert torch.equal(out[[0, 4]], torchvision_ps_roi_align(thin_map, rois[[0, 4]], 7, 1 / 32, 2))
+
+
 def test_suppression_is_torchvisions():
     generator = torch.Generator().manual_seed(0)
     boxes = boxes_about(60, 2000, 0.3, generator).cuda()

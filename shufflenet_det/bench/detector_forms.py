@@ -99,7 +99,7 @@ def _stock_operators(model: nn.Module, x: Tensor) -> nn.Module:
         raise ValueError('form stock-operators needs PSRoIAlign layers in mode avg')
     for layer in pools:
         args = (layer.output_size, layer.spatial_scale, layer.sampling_ratio)
-        layer.forward = lambda input, rois, args=args: ps_roi_align(input, rois, *args)
+        layer.forward = lambda x, rois, args=args: ps_roi_align(x, rois.to(x), *args)
     rpn = model.rpn_head
     rpn._bbox_post_process = MethodType(RPNHead._bbox_post_process, rpn)
     return model

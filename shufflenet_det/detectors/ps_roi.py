@@ -1,5 +1,7 @@
 """Position-sensitive RoI align: the guarded op, its layer and its extractor for MMDetection."""
 
+from collections.abc import Callable
+
 import torch
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.registry import MODELS
@@ -32,10 +34,8 @@ def _is_traced() -> bool:
 
 
 def _check_batch_index(index: Tensor, num_images: int) -> None:
-    """One device synchronisation, and none where values cannot be read: graphs and captures."""
+    """Raises where values can be read: not while a graph is recorded."""
     if _is_traced():
-        return
-    if index.is_cuda and torch.cuda.is_current_stream_capturing():
         return
     bad = ~((index >= 0) & (index < num_images))
     if bad.any():
@@ -62,10 +62,20 @@ def _prepare(
         raise ValueError(
             f'rois must be (K, 5): batch index, x1, y1, x2, y2; got {tuple(rois.shape)}'
         )
-    _check_batch_index(rois[:, 0], input.shape[0])
+    if not rois.is_cuda:
+        _check_batch_index(rois[:, 0], input.shape[0])
     if input.dtype in (torch.float16, torch.bfloat16):
         input = input.float()
     return input, sanitize_rois(rois.detach().to(input.dtype))
+
+
+def _pool_on_cuda(
+    input: Tensor, rois: Tensor, guarded: Tensor, pool: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Pool without waiting for the device to say which RoI is of no image; its values are NaN."""
+    index = guarded[:, 0].clamp_(0, input.shape[0] - 1)
+    wrong = rois[:, 0] != index
+    return pool(input, guarded).masked_fill_(wrong[:, None, None, None], torch.nan)
 
 
 def _pays_to_lay_out(input: Tensor, rois: Tensor) -> bool:
@@ -93,17 +103,25 @@ def ps_roi_align(
     input only. RoIs are guarded by `sanitize_rois`.
 
     Raises:
-        ValueError: On a wrong mode, sampling ratio, channel count, RoI shape or batch index.
+        ValueError: On a wrong mode, sampling ratio, channel count, RoI shape or batch index; on
+            CUDA, which would have to be waited for, a wrong batch index gives NaN instead.
     """
     dtype = input.dtype
     args = (output_size, spatial_scale, sampling_ratio, mode)
+    given = rois
     input, rois = _prepare(input, rois, output_size, sampling_ratio, mode)
+
+    def pool(input: Tensor, rois: Tensor) -> Tensor:
+        if mode == 'avg':
+            return torchvision_ps_roi_align(input, rois, *args[:3])
+        return ps_roi_align_as_roi_align(input, rois, *args)
+
     if _pays_to_lay_out(input, rois):
         pooled = sample_bins(input, rois, *args[:2], SHIFTS[mode], *args[2:])
-    elif mode == 'avg':
-        pooled = torchvision_ps_roi_align(input, rois, *args[:3])
+    elif input.is_cuda and not _is_traced():
+        pooled = _pool_on_cuda(input, given, rois, pool)
     else:
-        pooled = ps_roi_align_as_roi_align(input, rois, *args)
+        pooled = pool(input, rois)
     return pooled.to(dtype)
 
 
