@@ -46,7 +46,7 @@ def test_graph_follows_its_input():
     forward = FORMS['deploy-cuda-graph'](model, first)
     for x in (first, second, first):
         for ours, reference in zip(forward(x), model(x), strict=True):
-            torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-5)
+            assert (ours - reference).abs().max() < 1e-5 * reference.abs().max()
 
 
 @pytest.mark.parametrize('batch', [1, 2])

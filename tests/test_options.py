@@ -98,7 +98,7 @@ def test_ema_is_what_is_validated_and_saved(tiny, tmp_path):
 
     class Look(Hook):
         def after_val_epoch(self, runner, metrics=None):
-            validated.update({k: v.clone() for k, v in runner.model.state_dict().items()})
+            validated.update({k: v.cpu().clone() for k, v in runner.model.state_dict().items()})
 
     train(tiny('ema', train_cfg__max_epochs=1, train_cfg__val_interval=1), Look())
     saved = torch.load(tmp_path / 'work/epoch_1.pth', weights_only=True)
@@ -208,6 +208,10 @@ def test_class_agnostic_needs_a_roi_head():
         apply_options(cfg, ['class_agnostic'])
 
 
+@pytest.mark.skipif(
+    torch.cuda.is_available(),
+    reason='the gradient of PSRoIAlign on CUDA is summed in no fixed order',
+)
 @pytest.mark.parametrize('name', ['accumulate', 'amp_bf16', 'ema', 'mosaic_mixup'])
 def test_resumed_run_ends_with_the_same_weights(tiny, tmp_path, name):
     settings = dict(indices=6, default_hooks__checkpoint__max_keep_ckpts=-1)

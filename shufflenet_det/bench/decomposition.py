@@ -91,7 +91,8 @@ def decompose(
     Args:
         name: Name of the result.
         run: What is profiled, in eager mode: a compiled graph shows as one operator.
-        device: Where it runs. On CUDA an operator's time is that of its kernels.
+        device: Where it runs. On CUDA an operator's time is that of its kernels; kernels that run
+            at once, as those of a grouped conv, share it.
         calls: Calls that are averaged.
     """
     warm_up(run, device)
@@ -114,8 +115,10 @@ def _self_times(events: Iterable, whole: object, on_gpu: bool) -> list[tuple[str
         return [(e.name, _class_of(e), e.self_cpu_time_total) for e in _inside(events, whole)]
     times = [(e.name, _class_of(e), e.self_device_time_total) for e in _inside(events, whole)]
     times = [(op, kind, us) for op, kind, us in times if '::' in op]  # not the driver's calls
-    idle = whole.cpu_time_total - sum(us for _, _, us in times)
-    return [*times, (OUTSIDE, OTHER, idle)]
+    busy = sum(us for _, _, us in times)
+    share = min(1.0, whole.cpu_time_total / max(busy, 1e-9))
+    times = [(op, kind, us * share) for op, kind, us in times]
+    return [*times, (OUTSIDE, OTHER, whole.cpu_time_total - busy * share)]
 
 
 def _inside(events: Iterable, whole: object) -> list:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use('Agg')
 
+from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import LogLocator, NullLocator  # noqa: E402
 
 from .decomposition import CLASSES  # noqa: E402
+from .forms import OF_SHUFFLENET_V2  # noqa: E402
 from .guidelines import GUIDELINES  # noqa: E402
 
 INK = '#010203'
@@ -33,31 +36,50 @@ Figures = dict[str, Figure]
 
 
 def family(arch: str) -> str:
-    """``snv2`` of ``snv2_1.0x``."""
-    return arch.partition('_')[0]
+    """``snv2`` of ``snv2_1.0x``, and ``snv2_se`` of ``snv2_2.0x_se``, which is no wider net."""
+    return arch.partition('_')[0] + '_se' * arch.endswith('_se')
 
 
 def latency_figures(result: Mapping) -> Figures:
-    """Latency against macs (figure 1 c, d of arXiv 1807.11164) and memory access cost."""
-    form = result['rows'][0]['form']
-    rows = [row for row in result['rows'] if row['form'] == form]
+    """Latency against macs (figure 1 c, d of arXiv 1807.11164) and memory access cost.
+
+    One panel for each form that all backbones have.
+    """
+    forms = [form for form in _by_form(result) if form not in OF_SHUFFLENET_V2]
     figures = {}
     for key, label in (('macs', 'M macs'), ('memory_access_cost', 'M memory access cost')):
-        figure = Figure((6.4, 4.2), layout='constrained')
-        axes = figure.subplots()
-        for i, name in enumerate(dict.fromkeys(family(row['arch']) for row in rows)):
-            of_family = sorted((row for row in rows if family(row['arch']) == name),
-                               key=lambda row: row[key])  # fmt: skip
-            axes.plot(
-                [row[key] / 1e6 for row in of_family],
-                [row['timing']['median_ms'] for row in of_family],
-                marker=MARKERS[i % len(MARKERS)], color=PALETTE[i % len(PALETTE)], label=name,
-                linestyle='-' if i < len(PALETTE) else '--', markersize=5,
-            )  # fmt: skip
-        axes.set(xlabel=label, ylabel=f'median latency, ms ({form})', xscale='log', yscale='log')
-        axes.legend(ncols=2)
+        figure = Figure((1.2 + 5.2 * len(forms), 4.2), layout='constrained')
+        panels = figure.subplots(1, len(forms), squeeze=False)[0]
+        for axes, form in zip(panels, forms, strict=True):
+            _draw_families(axes, _by_form(result)[form], key)
+            axes.set(xlabel=label, ylabel=f'median latency, ms ({form})')
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc='outside upper center', ncols=4 * len(forms))
         figures[f'latency against {label}'] = figure
     return figures
+
+
+def _by_form(result: Mapping) -> dict[str, list[Mapping]]:
+    forms: dict[str, list[Mapping]] = {}
+    for row in result['rows']:
+        forms.setdefault(row['form'], []).append(row)
+    return forms
+
+
+def _draw_families(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
+    for i, name in enumerate(dict.fromkeys(family(row['arch']) for row in rows)):
+        members = (row for row in rows if family(row['arch']) == name)
+        points = sorted((row[key] / 1e6, row['timing']['median_ms']) for row in members)
+        axes.plot(
+            *zip(*points, strict=True), marker=MARKERS[i % len(MARKERS)],
+            color=PALETTE[i % len(PALETTE)], label=name,
+            linestyle='-' if i < len(PALETTE) else '--', markersize=5,
+        )  # fmt: skip
+    axes.set(xscale='log', yscale='log')
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axis.set_major_formatter('{x:g}')
+        axis.set_minor_locator(NullLocator())
 
 
 def decomposition_figures(result: Mapping) -> Figures:
