@@ -142,15 +142,25 @@ def build_graph(model: nn.Module, output: str, align: int | None = None) -> nn.M
 
 @torch.no_grad()
 def to_proto(graph: nn.Module, names: tuple[str, ...] | None, opset: int) -> onnx.ModelProto:
-    """ONNX form of a graph of images, with any batch and image size."""
+    """ONNX form of a graph of images, with any batch and image size.
+
+    Raises:
+        ValueError: If torch's exporter fails, or writes another opset.
+    """
     example = torch.zeros(2, 3, 128, 160, dtype=torch.uint8)
     names = names or [f'level{i}' for i in range(len(graph(example)))]
-    with _quiet():
-        program = torch.onnx.export(
-            graph, (example,), dynamo=True, opset_version=opset, input_names=['images'],
-            output_names=list(names), custom_translation_table=ONNX_TRANSLATIONS,
-            dynamic_shapes=({0: 'batch', 2: 'height', 3: 'width'},),
-        )  # fmt: skip
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                graph, (example,), dynamo=True, opset_version=opset, input_names=['images'],
+                output_names=list(names), custom_translation_table=ONNX_TRANSLATIONS,
+                dynamic_shapes=({0: 'batch', 2: 'height', 3: 'width'},),
+            )  # fmt: skip
+    except torch.onnx.OnnxExporterError as error:
+        raise ValueError(
+            f'torch {torch.__version__} does not export this network ({type(error).__name__}); '
+            'torch 2.15 exports all of ours, 2.11 those without a feature pyramid'
+        ) from error
     proto = program.model_proto
     written = {(entry.domain, entry.version) for entry in proto.opset_import}
     if written != {('', opset)} or proto.functions:

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -10,6 +12,7 @@ from shufflenet_det.bench.decomposition import (
     ELEMENTWISE,
     OTHER,
     OUTSIDE,
+    _self_times,
     decompose,
 )
 
@@ -58,3 +61,20 @@ def test_every_operator_stands_in_one_class():
               decomposition._OTHER)  # fmt: skip
     ops = [op for group in groups for op in group.split()]
     assert len(ops) == len(set(ops))
+
+
+@pytest.mark.parametrize(('kernel_us', 'expected'), [(30.0, (30.0, 40.0)), (90.0, (50.0, 0.0))])
+def test_kernels_that_overlap_share_the_time(kernel_us, expected):
+    """Two kernels of 30 us leave 40 of 100 idle; two of 90 us ran at once, and have 50 each."""
+
+    def event(name, us):
+        span = SimpleNamespace(start=1, end=2)
+        return SimpleNamespace(name=name, time_range=span, self_device_time_total=us,
+                               input_shapes=[], cpu_time_total=100.0)  # fmt: skip
+
+    whole = event(OUTSIDE, 0.0)
+    events = [event('aten::add', kernel_us), event('cudaLaunchKernel', 5.0),
+              event('aten::cat', kernel_us), whole]  # fmt: skip
+    *kernels, (name, kind, idle) = _self_times(events, whole, on_gpu=True)
+    assert [us for _, _, us in kernels] == [expected[0]] * 2
+    assert (name, kind, idle) == (OUTSIDE, OTHER, expected[1])

@@ -16,7 +16,7 @@ from onnx.defs import get_all_schemas
 from torch import nn
 
 from shufflenet_det.deploy.detector_graph import DetectorGraph
-from shufflenet_det.deploy.onnx_export import build_graph, resize_of, save_onnx, to_onnx
+from shufflenet_det.deploy.onnx_export import build_graph, resize_of, save_onnx, to_onnx, to_proto
 from shufflenet_det.deploy.quantize import QUANTISED_OPS, quantise, quantised_nodes
 from shufflenet_det.deploy.runtime import METADATA_KEY, Detector, Resize
 from shufflenet_det.inference import find_images, read_image
@@ -148,6 +148,15 @@ def test_int8_leaves_boxes_and_scores_alone(single):
 def test_int8_needs_images(single):
     with pytest.raises(ValueError, match='calibration images'):
         quantise(onnx.load(single.onnx), [])
+
+
+def test_failure_of_the_exporter_says_which_torch_can(monkeypatch):
+    def fail(*args, **kwargs):
+        raise torch.onnx.OnnxExporterError('Failed to export the model')
+
+    monkeypatch.setattr(torch.onnx, 'export', fail)
+    with pytest.raises(ValueError, match=r'torch .* does not export this network .* torch 2.15'):
+        to_proto(nn.Conv2d(3, 4, 1), ('out',), 18)
 
 
 @pytest.mark.parametrize('opset', [11, 17, 99])
