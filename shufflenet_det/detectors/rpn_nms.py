@@ -1,7 +1,8 @@
 """Exact non-maximum suppression that stops at the boxes an RPN keeps (fast on the CPU).
 
-torchvision's CPU kernel always runs to the last box, pair by pair. Here boxes are taken in blocks
-of falling score, compared with the boxes kept so far and among themselves, until enough are kept.
+torchvision's CPU kernel always runs to the last box, pair by pair. Here boxes are taken in growing
+blocks of falling score, compared with the boxes kept so far and, those that are left, among
+themselves, until enough are kept.
 IoU > t needs an area ratio of at least t, so boxes sorted by area meet a window of partners only.
 Every comparison is torchvision's arithmetic in single precision, so the decisions are the same.
 """
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import nms
 
-BLOCK = 512
+# The first block is compared among itself in full, later ones lose most boxes to those kept.
+BLOCK, GROWTH = 256, 4
 CHUNK = 64
 # Below this many boxes torchvision's kernel is as fast.
 FEW_BOXES = 512
@@ -19,18 +21,23 @@ FEW_BOXES = 512
 AREA_SLACK = 1e-4
 
 
-def _pairs_above(first: np.ndarray, second: np.ndarray, threshold: np.float32) -> tuple:
+def _pairs_above(
+    first: np.ndarray, second: np.ndarray | None, threshold: np.float32
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices (i, j) of all pairs with IoU above the threshold.
 
-    first, second (5, n): x1, y1, x2, y2, area of well-formed boxes, sorted by area.
+    first, second (5, n): x1, y1, x2, y2, area of well-formed boxes, sorted by area. Without a
+    second, pairs within the first: each at least once, some in both orders, and boxes with
+    themselves.
     """
     rows, columns = [], []
     for start in range(0, first.shape[1], CHUNK):
         x1, y1, x2, y2, area = first[:, start : start + CHUNK, None]
         limits = area[0] * threshold * (1 - AREA_SLACK), area[-1] / threshold * (1 + AREA_SLACK)
-        low = np.searchsorted(second[4], limits[0].item(), 'left')
-        high = np.searchsorted(second[4], limits[1].item(), 'right')
-        other = second[:, low:high]
+        others = first if second is None else second
+        low = start if second is None else np.searchsorted(others[4], limits[0].item(), 'left')
+        high = np.searchsorted(others[4], limits[1].item(), 'right')
+        other = others[:, low:high]
         width = np.minimum(x2, other[2]) - np.maximum(x1, other[0])
         inter = np.minimum(y2, other[3]) - np.maximum(y1, other[1])
         inter *= width
@@ -72,20 +79,22 @@ def _nms_sorted(boxes: np.ndarray, threshold: np.float32, max_num: int) -> np.nd
     table[:4] = boxes.T
     table[4] = (table[2] - table[0]) * (table[3] - table[1])
     area, kept = table[4], np.empty(0, dtype=np.int64)
-    for start in range(0, len(boxes), BLOCK):
-        block = start + area[start : start + BLOCK].argsort()
+    start, size = 0, BLOCK
+    while start < len(boxes) and len(kept) < max_num:
+        block = start + area[start : start + size].argsort()
+        start, size = start + size, size * GROWTH
+        kept = kept[area[kept].argsort()]
         if len(kept):
             _, suppressed = _pairs_above(table[:, kept], table[:, block], threshold)
             block = np.delete(block, suppressed)
         if len(block) == 0:
             continue
-        source, target = _pairs_above(table[:, block], table[:, block], threshold)
-        outranks = block[source] < block[target]
-        new = block[_greedy(source[outranks], target[outranks], len(block))]
+        one, other = _pairs_above(table[:, block], None, threshold)
+        outranks = block[one] < block[other]
+        source, target = np.where(outranks, (one, other), (other, one))
+        apart = source != target
+        new = block[_greedy(source[apart], target[apart], len(block))]
         kept = np.concatenate((kept, new))
-        if len(kept) >= max_num:
-            break
-        kept = kept[area[kept].argsort()]
     return np.sort(kept)[:max_num]
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from torchvision.ops import nms
 
 from shufflenet_det.detectors import rpn_nms
-from shufflenet_det.detectors.rpn_nms import BLOCK, FEW_BOXES, batched_nms_topk, nms_topk
+from shufflenet_det.detectors.rpn_nms import BLOCK, FEW_BOXES, GROWTH, batched_nms_topk, nms_topk
 
 
 def random_boxes(count: int, generator: torch.Generator, clusters: int, spread: float) -> Tensor:
@@ -88,7 +88,7 @@ SCORES = {
 @pytest.mark.parametrize('threshold', [0.0, 0.3, 0.5, 0.7, 1.0])
 def test_equals_torchvision_index_for_index(kind, scores, threshold):
     generator = torch.Generator().manual_seed(0)
-    for count in (FEW_BOXES, BLOCK + 1, 2 * BLOCK + 300):
+    for count in (FEW_BOXES, BLOCK * (1 + GROWTH) + 1, 2000):
         boxes, score = kind(count, generator), scores(count, generator)
         expected = nms(boxes, score.to(boxes.dtype), threshold)
         for max_num in (1, 100, count):
