@@ -15,9 +15,9 @@ from .ps_roi_kernels import sample_bins
 SHIFTS = {'avg': 0.5, 'max': 0.0}
 # RoI coordinates are held within this many image pixels of the origin.
 ROI_LIMIT = 1e6
-# On the CPU, torchvision's kernel wins below 16 RoIs + 1 per 64 map positions: laying out the map
-# costs about as much as torchvision needs for these.
-FEW_ROIS, POSITIONS_PER_ROI = 16, 64
+# On the CPU, torchvision's kernel wins below 75 RoIs + 1 per 256 map positions: laying out the
+# map costs about as much as torchvision needs for these.
+FEW_ROIS, POSITIONS_PER_ROI = 75, 256
 
 
 def sanitize_rois(rois: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """Position-sensitive bilinear sampling on the CPU as one sparse matrix product.
 
 torchvision's CPU kernel runs on one thread and reads each corner once per channel. Here the map is
-laid out position-major, (output_size^2, N, H, W, C_out), so that a corner is one contiguous row of
-C_out values, and each bin is a weighted sum of a few such rows. Sampling points and weights are
-torchvision's, operation by operation, so the results differ by the order of summation only.
+laid out position-major, (output_size, N, H, W, C_out) for a row of bins, so that a corner is one
+contiguous row of C_out values, and each bin is a weighted sum of a few such rows. Sampling points
+and weights are torchvision's, operation by operation, so the results differ by the order of
+summation only.
 """
 
 import numpy as np
@@ -57,6 +58,17 @@ def _axis_taps(
     return torch.stack((low, (low + 1).clamp(max=size - 1)), 1), weight
 
 
+def _spread(taps: Tensor) -> Tensor:
+    """(bins, K * T) from (samples or 1, samples or 1, 2 or 1, 2 or 1, bins, K).
+
+    T numbers (sample y, sample x, tap y, tap x); the taps of an axis are 1 along the other.
+    """
+    samples, bins = max(taps.shape[:2]), taps.shape[4]
+    # long rows are filled fast, then turned
+    rows = taps.expand(samples, samples, 2, 2, *taps.shape[4:]).flatten(4).flatten(0, 3)
+    return rows.t().reshape(bins, -1)
+
+
 def sample_bins(
     input: Tensor,
     rois: Tensor,
@@ -69,28 +81,32 @@ def sample_bins(
     """Position-sensitive RoI pooling of guarded RoIs, see `ps_roi.ps_roi_align`.
 
     Shapes: input (N, C * output_size^2, H, W), rois (K, 5), result (K, C, output_size,
-    output_size). `shift` (map pixels) is subtracted from the scaled RoIs.
+    output_size). `shift` (map pixels) is subtracted from the scaled RoIs. One row of bins is
+    pooled at a time: what that needs stays in the caches, and out of the reach of page faults.
     """
-    batch, channels, height, width = input.shape
+    batch, _, height, width = input.shape
     bins, plane = output_size, batch * height * width
-    table = input.unflatten(1, (-1, bins * bins)).permute(2, 0, 3, 4, 1).contiguous()
     x1, y1, x2, y2 = (rois[:, 1:] * spatial_scale - shift).unbind(1)
     x, x_weight = _axis_taps(x1, x2, width, bins, sampling_ratio)
     y, y_weight = _axis_taps(y1, y2, height, bins, sampling_ratio)
     if mode == 'avg':
         y_weight = y_weight / sampling_ratio**2
-    bin_index = torch.arange(bins, dtype=torch.int32).view(-1, 1)
-    x = x + bin_index * plane
-    y = (y + rois[:, 0].int() * height) * width + bin_index * (bins * plane)
+    x = x + torch.arange(bins, dtype=torch.int32).view(-1, 1) * plane
+    y = (y + rois[:, 0].int() * height) * width
+    x, x_weight = (_spread(taps[None, :, None]) for taps in (x, x_weight))
+    y, y_weight = (_spread(taps[:, None, :, None]) for taps in (y, y_weight))
 
-    # (sample y, sample x, tap y, tap x, bin y, bin x, K): long rows are filled fast, then turned
-    index = y[:, None, :, None, :, None] + x[None, :, None, :, None]
-    weight = y_weight[:, None, :, None, :, None] * x_weight[None, :, None, :, None]
-    index, weight = (part.flatten(4).flatten(0, 3).t().contiguous() for part in (index, weight))
-    table = table.view(bins * bins * plane, channels // (bins * bins))
-    if mode == 'avg':
-        pooled = _WeightedRowSum.apply(table, index, weight)
-    else:
-        sampled = _WeightedRowSum.apply(table, index.view(-1, 4), weight.view(-1, 4))
-        pooled = sampled.unflatten(0, (-1, sampling_ratio**2)).max(1).values
-    return pooled.view(bins, bins, len(rois), table.shape[1]).permute(2, 3, 0, 1).contiguous()
+    def pool_row(part: Tensor, y: Tensor, y_weight: Tensor) -> Tensor:
+        """(K, C, bins) of a row of bins, whose part of the map is (N, C, bins, H, W)."""
+        table = part.permute(2, 0, 3, 4, 1).contiguous().view(bins * plane, -1)
+        index = (y + x).view(bins * len(rois), -1)
+        weight = (y_weight * x_weight).view(index.shape)
+        if mode == 'avg':
+            pooled = _WeightedRowSum.apply(table, index, weight)
+        else:
+            sampled = _WeightedRowSum.apply(table, index.view(-1, 4), weight.view(-1, 4))
+            pooled = sampled.unflatten(0, (-1, sampling_ratio**2)).max(1).values
+        return pooled.view(bins, len(rois), -1).permute(1, 2, 0)
+
+    parts = input.unflatten(1, (-1, bins, bins)).unbind(2)
+    return torch.stack([pool_row(*row) for row in zip(parts, y, y_weight, strict=True)], 2)

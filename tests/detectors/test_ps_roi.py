@@ -20,7 +20,7 @@ from shufflenet_det.detectors.ps_roi import (
 EXPECTED_SHIFTS = {'avg': 0.5, 'max': 0.0}
 FORMS = [ps_roi_align, ps_roi_align_as_roi_align]
 # few: torchvision's kernel on the CPU; many: the sparse product
-ROI_COUNTS = {'few': 5, 'many': 40}
+ROI_COUNTS = {'few': 5, 'many': 90}
 HOSTILE = {
     'nan': [math.nan, 2, 30, 40],
     'all_nan': [math.nan] * 4,
@@ -118,7 +118,7 @@ def test_gradcheck(mode, count):
 
 
 def test_gradient_reaches_only_the_input():
-    rois = make_rois(40).requires_grad_()
+    rois = make_rois(90).requires_grad_()
     ps_roi_align(make_map().requires_grad_(), rois, 7, 1 / 16).sum().backward()
     assert rois.grad is None
 
