@@ -12,7 +12,7 @@ from shufflenet_det.bench.latency import Setting, build
 from shufflenet_det.bench.operators import boxes_about
 from shufflenet_det.bench.parts import DetectorRun
 from shufflenet_det.bench.timing import measure
-from shufflenet_det.detectors.ps_roi import ps_roi_align
+from shufflenet_det.detectors.ps_roi import SHIFTS, ps_roi_align
 from shufflenet_det.detectors.rpn_nms import nms_topk
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
@@ -62,6 +62,22 @@ def test_pooling_and_its_gradient_are_torchvisions(batch):
         gradients += torch.autograd.grad((out * out).sum(), thin_map)
     assert torch.equal(*outs)
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('mode', SHIFTS)
+def test_pooling_and_its_gradient_are_those_of_the_cpu(mode):
+    generator = torch.Generator().manual_seed(0)
+    thin_map = torch.randn(2, 490, 25, 38, generator=generator)
+    index = torch.randint(2, (200, 1), generator=generator).float()
+    rois = torch.cat((index, boxes_about(20, 200, 0.5, generator)), 1)
+    results = []
+    for device in ('cpu', 'cuda'):
+        leaf = thin_map.to(device).requires_grad_()
+        out = ps_roi_align(leaf, rois.to(device), 7, 1 / 32, 2, mode)
+        (gradient,) = torch.autograd.grad((out * out).sum(), leaf)
+        results.append((out.cpu(), gradient.cpu()))
+    for ours, reference in zip(*results, strict=True):
+        torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4)
 
 
 def test_roi_of_no_image_gives_nan_and_leaves_the_others_alone():

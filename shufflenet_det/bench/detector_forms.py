@@ -26,7 +26,7 @@ from .cuda_graph import CudaGraph
 from .forms import cpu_session, first_line, fold_batch_norms
 
 BACKGROUND = 0.99
-"""Probability of background that a detector with fresh weights starts with."""
+"""Probability of background that a detector with fresh weights gives."""
 
 HEADS = ('rpn_head', 'roi_head.bbox_head', 'bbox_head')
 """What gives out boxes and scores."""
@@ -36,9 +36,9 @@ def build_detector(config: str | Path, checkpoint: str | None = None) -> nn.Modu
     """A detector in eval mode, with fresh weights unless a checkpoint is given.
 
     The fresh weights of a config are always the same, so that its forms do the same work.
-    With fresh weights, a softmax over classes and background starts at :data:`BACKGROUND`, as
-    heads with focal loss do by themselves: else every class of every RoI would pass a low score
-    threshold, and suppression would take most of the time.
+    With fresh weights, a softmax over classes and background is held at :data:`BACKGROUND`, where
+    heads with focal loss start by themselves: else as many classes of as many RoIs as chance has it
+    would pass a low score threshold, and suppression would take most of the time.
 
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
@@ -75,6 +75,7 @@ def _expect_background(model: nn.Module) -> None:
     if isinstance(classifier, nn.Linear):
         classes = classifier.out_features - 1
         odds = classes * BACKGROUND / (1 - BACKGROUND)
+        nn.init.zeros_(classifier.weight)
         nn.init.constant_(classifier.bias[-1:], math.log(odds))
 
 

@@ -72,10 +72,13 @@ def _prepare(
 def _pool_on_cuda(
     input: Tensor, rois: Tensor, guarded: Tensor, pool: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """Pool without waiting for the device to say which RoI is of no image; its values are NaN."""
+    """Pool without waiting for the device to say which RoI is of no image; its values are NaN.
+
+    What need not stand before the pooling is launched behind it.
+    """
     index = guarded[:, 0].clamp_(0, input.shape[0] - 1)
-    wrong = rois[:, 0] != index
-    return pool(input, guarded).masked_fill_(wrong[:, None, None, None], torch.nan)
+    pooled = pool(input, guarded)
+    return torch.where((rois[:, 0] == index)[:, None, None, None], pooled, torch.nan)
 
 
 def _pays_to_lay_out(input: Tensor, rois: Tensor) -> bool:
