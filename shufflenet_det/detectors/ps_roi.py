@@ -74,7 +74,7 @@ def _pool_on_cuda(
 ) -> Tensor:
     """Pool without waiting for the device to say which RoI is of no image; its values are NaN.
 
-    What need not stand before the pooling is launched behind it.
+    Not in place: the gradient of mode 'max' reads what was pooled.
     """
     index = guarded[:, 0].clamp_(0, input.shape[0] - 1)
     pooled = pool(input, guarded)
@@ -208,13 +208,13 @@ class PSRoIExtractor(SingleRoIExtractor):
     def forward(
         self, feats: tuple[Tensor, ...], rois: Tensor, roi_scale_factor: float | None = None
     ) -> Tensor:
+        if len(feats) == 1 and roi_scale_factor is None:
+            return self.roi_layers[0](feats[0], rois)
         rois = sanitize_rois(rois)
         # a reversed RoI has no scale, and its level is not a number before the clamp
         levels = self.map_roi_levels(rois, len(feats)).clamp(0, len(feats) - 1)
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
-        if len(feats) == 1:
-            return self.roi_layers[0](feats[0], rois)
         members = [(levels == level).nonzero().squeeze(1) for level in range(len(feats))]
         pooled = [
             layer(feat, rois[member])
