@@ -84,4 +84,5 @@ def test_faulty_voc_box_stops_before_step_1(cfg, sets, tmp_path):
 @pytest.mark.parametrize('cfg', FORMATS, indirect=True)
 def test_classwise_evaluation_builds(cfg):
     prepare_test(cfg, 'work', 'torchvision://x', classwise=True)
-    METRICS.build(cfg.test_evaluator)
+    metric = METRICS.build(cfg.test_evaluator)
+    assert cfg.test_evaluator.type == 'VOCMetric' or metric.classwise

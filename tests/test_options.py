@@ -122,7 +122,8 @@ def test_tensorboard_writes_events(tiny, tmp_path):
 @pytest.mark.skipif(not installed('wandb'), reason='wandb is not installed')
 def test_wandb_builds_offline(tiny, monkeypatch):
     monkeypatch.setenv('WANDB_MODE', 'offline')
-    Runner.from_cfg(tiny('wandb'))
+    runner = Runner.from_cfg(tiny('wandb'))
+    assert 'WandbVisBackend' in runner.visualizer._vis_backends
 
 
 def test_backends_add_up():

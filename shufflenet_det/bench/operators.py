@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -59,9 +60,10 @@ def _pooling(device: str, generator: torch.Generator) -> Iterator[tuple[str, str
     boxes = boxes_about(60, ROIS, 0.5, generator)
     rois = torch.cat((torch.zeros(ROIS, 1), boxes), 1).to(device)
     setting = f'{ROIS} RoIs, {MAP[0]}x{MAP[1]}'
+    of_deploy_form = thin_map.to(memory_format=torch.channels_last)
 
-    def forward(op: Callable) -> Run:
-        return lambda: op(thin_map, rois, BINS, 1 / STRIDE, 2)
+    def forward(op: Callable, given: Tensor = thin_map) -> Run:
+        return lambda: op(given, rois, BINS, 1 / STRIDE, 2)
 
     def both(op: Callable) -> Run:
         leaf = thin_map.clone().requires_grad_()
@@ -73,8 +75,13 @@ def _pooling(device: str, generator: torch.Generator) -> Iterator[tuple[str, str
 
         return run
 
-    for name, make in (('forward', forward), ('forward + backward', both)):
-        yield f'PSRoIAlign {name}', setting, make(ps_roi_align), make(torchvision_ps_roi_align)
+    for name, layout, make in (
+        ('forward', '', forward),
+        ('forward', ', channels-last', partial(forward, given=of_deploy_form)),
+        ('forward + backward', '', both),
+    ):
+        ours, theirs = make(ps_roi_align), make(torchvision_ps_roi_align)
+        yield f'PSRoIAlign {name}', setting + layout, ours, theirs
 
 
 def _suppression(device: str, generator: torch.Generator) -> Iterator[tuple[str, str, Run, Run]]:

@@ -69,6 +69,24 @@ def _spread(taps: Tensor) -> Tensor:
     return rows.t().reshape(bins, -1)
 
 
+def _bins_of(
+    rois: Tensor, shape: tuple[int, int, int], bins: int, samples: int
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Index in the table of a row of bins, and weight, of every tap: along x, and along y.
+
+    Each is (bins, K * T). rois (K, 5) in pixels of the map, shape (N, H, W) of the map.
+    """
+    batch, height, width = shape
+    x1, y1, x2, y2 = rois[:, 1:].unbind(1)
+    x, x_weight = _axis_taps(x1, x2, width, bins, samples)
+    y, y_weight = _axis_taps(y1, y2, height, bins, samples)
+    x = x + torch.arange(bins, dtype=torch.int32).view(-1, 1) * (batch * height * width)
+    y = (y + rois[:, 0].int() * height) * width
+    across = tuple(_spread(taps[None, :, None]) for taps in (x, x_weight))
+    down = tuple(_spread(taps[:, None, :, None]) for taps in (y, y_weight))
+    return across, down
+
+
 def sample_bins(
     input: Tensor,
     rois: Tensor,
@@ -85,20 +103,16 @@ def sample_bins(
     pooled at a time: what that needs stays in the caches, and out of the reach of page faults.
     """
     batch, _, height, width = input.shape
-    bins, plane = output_size, batch * height * width
-    x1, y1, x2, y2 = (rois[:, 1:] * spatial_scale - shift).unbind(1)
-    x, x_weight = _axis_taps(x1, x2, width, bins, sampling_ratio)
-    y, y_weight = _axis_taps(y1, y2, height, bins, sampling_ratio)
+    bins = output_size
+    on_map = torch.cat((rois[:, :1], rois[:, 1:] * spatial_scale - shift), 1)
+    shape = (batch, height, width)
+    (x, x_weight), (y, y_weight) = _bins_of(on_map, shape, bins, sampling_ratio)
     if mode == 'avg':
         y_weight = y_weight / sampling_ratio**2
-    x = x + torch.arange(bins, dtype=torch.int32).view(-1, 1) * plane
-    y = (y + rois[:, 0].int() * height) * width
-    x, x_weight = (_spread(taps[None, :, None]) for taps in (x, x_weight))
-    y, y_weight = (_spread(taps[:, None, :, None]) for taps in (y, y_weight))
 
     def pool_row(part: Tensor, y: Tensor, y_weight: Tensor) -> Tensor:
         """(K, C, bins) of a row of bins, whose part of the map is (N, C, bins, H, W)."""
-        table = part.permute(2, 0, 3, 4, 1).contiguous().view(bins * plane, -1)
+        table = part.permute(2, 0, 3, 4, 1).contiguous().flatten(0, 3)
         index = (y + x).view(bins * len(rois), -1)
         weight = (y_weight * x_weight).view(index.shape)
         if mode == 'avg':

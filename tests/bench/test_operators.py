@@ -27,7 +27,7 @@ def test_both_sides_of_a_row_compute_the_same(source):
 
 def test_rows_say_how_much_faster():
     rows = operators.run_operators(turns=3)
-    assert len(rows) == 2 + len(operators.SPREADS)
+    assert len(rows) == 3 + len(operators.SPREADS)
     (table,) = tables_of(dict(kind='operators', rows=[json.loads(_json(row)) for row in rows]))
     assert [line[0] for line in table.rows] == [row.operator for row in rows]
     assert all(row.speed > 0 and row.ours.n == 3 for row in rows)
