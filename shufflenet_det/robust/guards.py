@@ -116,7 +116,8 @@ class FiniteGuard:
 class StopRequest:
     """Notes SIGTERM, by which schedulers announce that a machine is taken away.
 
-    Only the main thread may handle signals: a training in another one is ended by SIGTERM.
+    Only the main thread may handle signals: a training in another one is ended by SIGTERM. So is
+    a forked process: Python would call a handler only once what it waits for has come.
     """
 
     EXIT_CODE = 128 + signal.SIGTERM
@@ -127,9 +128,10 @@ class StopRequest:
         self._handles = threading.current_thread() is threading.main_thread()
         if self._handles:
             self._previous = signal.signal(signal.SIGTERM, self._note)
+            os.register_at_fork(after_in_child=self.remove)
 
     def _note(self, number: int, frame: object) -> None:
-        if os.getpid() != self._owner:  # a forked data worker
+        if os.getpid() != self._owner:  # a forked process that has not removed it yet
             os._exit(self.EXIT_CODE)
         self._asked = True
 
@@ -145,6 +147,7 @@ class StopRequest:
     def remove(self) -> None:
         """Handle SIGTERM as before."""
         if self._handles:
+            self._handles = False
             signal.signal(signal.SIGTERM, self._previous)
 
 

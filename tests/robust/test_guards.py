@@ -95,6 +95,17 @@ def test_sigterm_is_noted_and_handled_as_before_afterwards():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_forked_process_handles_sigterm_as_before():
+    before = signal.getsignal(signal.SIGTERM)
+    request = StopRequest()
+    child = os.fork()
+    if not child:
+        os._exit(0 if signal.getsignal(signal.SIGTERM) is before else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert signal.getsignal(signal.SIGTERM) == request._note
+    request.remove()
+
+
 def test_training_in_a_thread_leaves_sigterm_alone():
     before, found = signal.getsignal(signal.SIGTERM), []
 
