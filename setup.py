@@ -73,7 +73,7 @@ setup(
         'install_data': InstallPth,
         'sdist': SdistWithoutTests,
     },
-    data_files=[('', ['shufflenet_det/shufflenet_det_mmcv.pth'])],
+    data_files=[('', ['shufflenet_det/integration/shufflenet_det_mmcv.pth'])],
     python_requires='>=3.10',
     install_requires=[
         'torch>=2.6',

@@ -9,7 +9,5 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://shufflenet_v2_x1_0')
-    )
+    backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://shufflenet_v2_x1_0'))
 )

@@ -1,7 +1,5 @@
 _base_ = './lighthead_snv2.py'
 
 model = dict(
-    backbone=dict(
-        arch='0.5x', init_cfg=dict(checkpoint='torchvision://shufflenet_v2_x0_5')
-    )
+    backbone=dict(arch='0.5x', init_cfg=dict(checkpoint='torchvision://shufflenet_v2_x0_5'))
 )

@@ -1,15 +1,19 @@
 """Makes MMDetection know this package: mmcv ops and configs first, then registered modules."""
 
-from . import config_scope, mmcv_finder, serialization
+from .checkpoints import safe_types
+from .integration import config_scope, startup
 
-mmcv_finder.install()
-serialization.allow_mmengine_types()
+startup.install()
+safe_types.allow_mmengine_types()
 config_scope.install()
 
-from . import backbones, detectors, mmdet_fixes, precision, readers, robust  # noqa: E402
+from . import backbones, detectors, training  # noqa: E402
 from .data import demo_dataset  # noqa: E402
+from .detectors import channel_readers  # noqa: E402
+from .integration import mmdet_fixes  # noqa: E402
+from .training import bfloat16  # noqa: E402
 
 mmdet_fixes.install()
-readers.install()
+channel_readers.install()
 
-__all__ = ['backbones', 'demo_dataset', 'detectors', 'precision', 'readers', 'robust']
+__all__ = ['backbones', 'bfloat16', 'channel_readers', 'demo_dataset', 'detectors', 'training']

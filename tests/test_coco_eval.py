@@ -9,10 +9,10 @@ import pytest
 import torch
 from mmdet.registry import METRICS
 from mmdet.utils import register_all_modules
+from paths import ROOT
 
-from shufflenet_det.engine import load_config
+from shufflenet_det.training.launch import load_config
 
-ROOT = Path(__file__).parents[1]
 DATA = os.environ.get('SHUFFLENET_DET_TEST_DATA')
 # cocoapi's pycocoEvalDemo.ipynb, bbox, 100 images of val2014
 OFFICIAL = dict(mAP=0.505, mAP_50=0.697, mAP_75=0.573, mAP_s=0.586, mAP_m=0.519, mAP_l=0.501)

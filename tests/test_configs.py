@@ -1,14 +1,12 @@
-from pathlib import Path
-
 import pytest
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
+from paths import ROOT
 
-from shufflenet_det.engine import datasets, load_config
+from shufflenet_det.training.launch import datasets, load_config
 
-ROOT = Path(__file__).parents[1]
 PATHS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))
 ELSEWHERE = {'_base_', 'options', 'swap'}
 """Folders of parts of configs, and of those that tests/test_swap_configs.py looks at."""

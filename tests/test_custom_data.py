@@ -1,17 +1,15 @@
 """The worked examples of configs/custom on small sets of their formats."""
 
-from pathlib import Path
-
 import pytest
+from drill.tiny import shrink, train
 from mmdet.registry import METRICS
 from mmdet.utils import register_all_modules
+from paths import ROOT
 
 from shufflenet_det.data import CLASSES, generate, generate_voc
-from shufflenet_det.engine import check_paths, load_config, prepare_test
-from shufflenet_det.robust import DataError
-from shufflenet_det.robust.drill.tiny import shrink, train
+from shufflenet_det.training import DataError
+from shufflenet_det.training.launch import check_paths, load_config, prepare_test
 
-ROOT = Path(__file__).parents[1]
 FORMATS = {  # config: generator, metric
     'my_coco': (generate, 'coco/bbox_mAP'),
     'my_voc': (generate_voc, 'pascal_voc/mAP'),

@@ -5,12 +5,12 @@ import torch
 from torchvision.ops import nms
 from torchvision.ops import ps_roi_align as torchvision_ps_roi_align
 
-from shufflenet_det.bench.decomposition import CLASSES, decompose
 from shufflenet_det.bench.detector_forms import DETECTOR_FORMS
+from shufflenet_det.bench.detector_latency import DetectorRun
 from shufflenet_det.bench.forms import FORMS, prepare
 from shufflenet_det.bench.latency import Setting, build
 from shufflenet_det.bench.operators import boxes_about
-from shufflenet_det.bench.parts import DetectorRun
+from shufflenet_det.bench.paper.decomposition import CLASSES, decompose
 from shufflenet_det.bench.timing import measure
 from shufflenet_det.detectors.ps_roi import SHIFTS, ps_roi_align
 from shufflenet_det.detectors.rpn_nms import nms_topk

@@ -17,7 +17,7 @@ from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
 
 import shufflenet_det
-from shufflenet_det import mmcv_finder
+from shufflenet_det.integration import startup as mmcv_finder
 
 PACKAGE = Path(shufflenet_det.__file__).parent
 MMDET_CONFIGS = Path(mmdet.__file__).parent / '.mim/configs'
@@ -28,7 +28,7 @@ import sys
 hooks = ('MmcvExtFinder', 'ConfigHookFinder')
 sys.meta_path[:] = [f for f in sys.meta_path if getattr(f, '__name__', '') not in hooks]
 """
-HOOK = NO_HOOK + (PACKAGE / 'shufflenet_det_mmcv.pth').read_text()
+HOOK = NO_HOOK + (PACKAGE / 'integration/shufflenet_det_mmcv.pth').read_text()
 BUILT = """
 from mmcv.ops import nms
 from mmdet.registry import MODELS
@@ -104,7 +104,7 @@ def test_installation_carries_the_hook() -> None:
 
 def test_each_hook_is_one_line() -> None:
     """site.py executes a .pth file line by line."""
-    lines = (PACKAGE / 'shufflenet_det_mmcv.pth').read_text().splitlines()
+    lines = (PACKAGE / 'integration/shufflenet_det_mmcv.pth').read_text().splitlines()
     assert len(lines) == 2 and all(line.startswith('import sys;') for line in lines)
 
 

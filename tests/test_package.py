@@ -8,10 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from harness import newcomer
+from paths import ROOT
 
-from shufflenet_det.bench import newcomer
-
-ROOT = Path(__file__).parents[1]
 SOURCES = (
     'LICENSE', 'README.md', 'configs', 'model-index.yml', 'pyproject.toml', 'setup.py',
     'shufflenet_det', 'tests',
@@ -23,7 +22,7 @@ CONFIGS = {
 }
 MODULES = {p.relative_to(ROOT).as_posix() for p in (ROOT / 'shufflenet_det').rglob('*.py')}
 GENERATED = {'PKG-INFO', 'setup.cfg'}
-HOOKS = 'shufflenet_det/shufflenet_det_mmcv.pth'
+HOOKS = 'shufflenet_det/integration/shufflenet_det_mmcv.pth'
 
 PREDICT = """
 import shufflenet_det

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 import torch
 from mmdet.datasets import CocoDataset
+from paths import ROOT
 from torchvision.models import shufflenet_v2_x1_0
 
 from shufflenet_det.bench.report import readme_differs
 from shufflenet_det.data import generate
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / 'README.md', *ROOT.glob('[a-z]*/**/README.md'))
@@ -171,7 +171,10 @@ def test_named_files_and_options_exist(page):
 
 def check_options(words: list[str], source: Path, page: str) -> None:
     """A tool's own options stand as text in it, or in what all tools share."""
-    shared = [ROOT / 'shufflenet_det/engine.py', ROOT / 'shufflenet_det/bench/command_line.py']
+    shared = [
+        ROOT / 'shufflenet_det/training/launch.py',
+        ROOT / 'shufflenet_det/bench/command_line.py',
+    ]
     text = ''.join(path.read_text() for path in (source, *shared))
     after = words[[w in str(source) or w.endswith(source.stem) for w in words].index(True) :]
     missing = [w for w in after if w.startswith('--') and w not in text]

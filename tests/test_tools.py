@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
+from paths import ROOT
 from pycocotools.coco import COCO
 
 from shufflenet_det.data import CLASSES, generate
 
-ROOT = Path(__file__).parents[1]
 CONFIG = 'configs/demo/lighthead_snv2_demo.py'
 SMALL = [
     'model.backbone.arch=0.5x', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',

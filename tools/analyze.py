@@ -3,9 +3,9 @@
 import argparse
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det import engine
-from shufflenet_det.analysis.report import analyze, summary
 from shufflenet_det.bench.command_line import run_tool
+from shufflenet_det.bench.errors.report import analyze, summary
+from shufflenet_det.training import launch as engine
 
 
 def main() -> None:

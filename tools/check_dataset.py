@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
-from shufflenet_det.atomic import replace_file
 from shufflenet_det.bench.command_line import run_tool
+from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.data import check
 from shufflenet_det.data.faults import SECTIONS, clean, summary
 

@@ -12,8 +12,8 @@ import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops
 from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.deploy.evaluate import agreement, coco_map, detect_all
+from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.runtime import Detector
-from shufflenet_det.inference import MMDetPredictor
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

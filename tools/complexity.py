@@ -5,12 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from shufflenet_det.bench.complexity import (
-    CLASSES,
-    cost_table,
-    network_complexity,
-    rows_of,
-)
+from shufflenet_det.bench.complexity import CLASSES, cost_table, network_complexity, rows_of
 from shufflenet_det.bench.detector_complexity import build_detector, detector_complexity
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown

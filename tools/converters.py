@@ -8,8 +8,8 @@ from mmengine.logging import MMLogger
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.command_line import run_tool
-from shufflenet_det.bench.converters import examine, random_cases, real_cases, tables
 from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.bench.proofs.converters import examine, random_cases, real_cases, tables
 from shufflenet_det.bench.tables import markdown
 
 

@@ -4,9 +4,9 @@ import argparse
 
 import shufflenet_det  # noqa: F401  (registers the backbones and backs mmcv's ops)
 from shufflenet_det.bench import command_line
-from shufflenet_det.bench.decomposition import decompose
 from shufflenet_det.bench.forms import FORMS, prepare
 from shufflenet_det.bench.latency import Setting, build, pick
+from shufflenet_det.bench.paper.decomposition import decompose
 
 
 def parse_args() -> argparse.Namespace:

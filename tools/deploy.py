@@ -7,8 +7,8 @@ import argparse
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.deploy.checkpoint import write_deploy
-from shufflenet_det.engine import load_config
-from shufflenet_det.inference import MMDetPredictor
+from shufflenet_det.deploy.predict import MMDetPredictor
+from shufflenet_det.training.launch import load_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

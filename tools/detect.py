@@ -6,7 +6,7 @@ from pathlib import Path
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.command_line import run_tool
-from shufflenet_det.inference import contact_sheet, detect, find_images, load_predictor
+from shufflenet_det.deploy.predict import contact_sheet, detect, find_images, load_predictor
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,9 +9,9 @@ from pathlib import Path
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.deploy.onnx_export import OPSETS, save_onnx, to_onnx
+from shufflenet_det.deploy.predict import MMDetPredictor, find_images
 from shufflenet_det.deploy.quantize import quantise
-from shufflenet_det.engine import load_config
-from shufflenet_det.inference import MMDetPredictor, find_images
+from shufflenet_det.training.launch import load_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -8,7 +8,7 @@ source tools/setup_env.sh
 
 export CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1
 if [[ " $* " == *" --short "* ]]; then
-    exec python -m shufflenet_det.robust.drill "$@"
+    exec env PYTHONPATH=tests python -m drill "$@"
 fi
 mkdir -p data/results
-exec python -m shufflenet_det.robust.drill --out data/results/fault_drill.json "$@"
+exec env PYTHONPATH=tests python -m drill --out data/results/fault_drill.json "$@"

@@ -8,9 +8,13 @@ import numpy as np
 from mmdet.registry import MODELS
 
 import shufflenet_det  # noqa: F401  (registers the modules)
+from shufflenet_det.backbones.peers import get_network
 from shufflenet_det.bench.environment import environment, write_result
-from shufflenet_det.bench.feature_reuse import draw_reuse, expected_reuse, followed_reuse
-from shufflenet_det.peers import get_network
+from shufflenet_det.bench.paper.feature_reuse import (
+    draw_reuse,
+    expected_reuse,
+    followed_reuse,
+)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,8 +5,9 @@ import argparse
 import torch
 
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
-from shufflenet_det.bench import blocks, command_line
-from shufflenet_det.bench.guidelines import GUIDELINES, run_guideline
+from shufflenet_det.bench import command_line
+from shufflenet_det.bench.paper import blocks
+from shufflenet_det.bench.paper.guidelines import GUIDELINES, run_guideline
 
 SHORT = dict(turns=3, seconds=5.0, widths=1)
 

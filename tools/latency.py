@@ -7,9 +7,9 @@ import torch
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench import command_line
 from shufflenet_det.bench.detector_forms import DETECTOR_FORMS
+from shufflenet_det.bench.detector_latency import prepare_detector, run_detectors
 from shufflenet_det.bench.forms import FORMS
 from shufflenet_det.bench.latency import Setting, pick, run_latency
-from shufflenet_det.bench.parts import prepare_detector, run_detectors
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,9 +6,9 @@ from pathlib import Path
 from mmdet.utils import register_all_modules
 
 from shufflenet_det.archs import ARCHS
-from shufflenet_det.atomic import replace_file
 from shufflenet_det.bench.command_line import run_tool
-from shufflenet_det.swap import backbone_config, read_config, swap_backbone, swapped_text
+from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.detectors.swap import backbone_config, read_config, swap_backbone, swapped_text
 
 
 def parse_args() -> argparse.Namespace:

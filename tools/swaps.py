@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 
 from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
-from shufflenet_det.bench.swaps import ANNOTATIONS, BATCH, IMAGES, SIZE, measure, pick, table
+from shufflenet_det.bench.proofs.swaps import ANNOTATIONS, BATCH, IMAGES, SIZE, measure, pick, table
 from shufflenet_det.bench.tables import markdown
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench import table7
+from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7
 from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.bench.paper import table7
 from shufflenet_det.bench.tables import markdown
-from shufflenet_det.peers import COMPLEXITIES, TABLE7
 
 
 def parse_args(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:

@@ -7,8 +7,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det import engine
 from shufflenet_det.bench.command_line import run_tool
+from shufflenet_det.training import launch as engine
 
 
 def parse_args() -> argparse.Namespace:

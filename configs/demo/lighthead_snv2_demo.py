@@ -88,6 +88,4 @@ param_scheduler = [
         eta_min_ratio=0.01, convert_to_iter_based=True,
     ),
 ]  # fmt: skip
-default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(interval=8, max_keep_ckpts=2)
-)
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=8, max_keep_ckpts=2))

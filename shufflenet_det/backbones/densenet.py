@@ -8,9 +8,8 @@ from mmdet.registry import MODELS
 from torch import nn
 from torchvision.models import DenseNet as TorchvisionDenseNet
 
-from shufflenet_det.peers import DENSENET_ARCHS
-
 from .base import LevelBackbone, check_choice, unstride
+from .peers import DENSENET_ARCHS
 
 
 @MODELS.register_module()

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import channel_shuffle
 from torch.utils.checkpoint import checkpoint
 
-from shufflenet_det.peers import StageArch, shufflenet_v1_arch
-
 from .base import LayerFactory, LevelBackbone
+from .peers import StageArch, shufflenet_v1_arch
 
 
 class GroupedUnit(nn.Module):
@@ -70,7 +69,7 @@ class GroupedUnit(nn.Module):
 
 
 class BottleneckBackbone(LevelBackbone):
-    """The net of a :class:`shufflenet_det.peers.StageArch`."""
+    """The net of a :class:`shufflenet_det.backbones.peers.StageArch`."""
 
     arch: StageArch
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from mmdet.registry import MODELS
 
-from shufflenet_det.peers import XCEPTION_ARCHS
-
 from .base import check_choice
+from .peers import XCEPTION_ARCHS
 from .shufflenet_v1 import BottleneckBackbone
 
 

@@ -14,7 +14,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from shufflenet_det.peers import get_network
+from shufflenet_det.backbones.peers import get_network
 
 from .complexity_ops import Cost, op_cost
 from .tables import Table
@@ -121,7 +121,7 @@ def network_complexity(name: str, size: Sequence[int]) -> tuple[Complexity, Cost
     """Complexity of a network of the table up to its classifier, and of the classifier.
 
     Args:
-        name: A name of ``shufflenet_det.peers.NETWORKS``.
+        name: A name of ``shufflenet_det.backbones.peers.NETWORKS``.
         size: (H, W) of the image.
 
     Raises:

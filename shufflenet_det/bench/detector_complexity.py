@@ -13,7 +13,7 @@ from mmdet.utils import register_all_modules
 from torch import nn
 
 from shufflenet_det.detectors import PSRoIAlign
-from shufflenet_det.engine import load_config
+from shufflenet_det.training.launch import load_config
 
 from .complexity import Complexity, Layer, count, meta_image
 from .complexity_ops import Cost, roi_align_cost

@@ -20,7 +20,7 @@ from torchvision.ops import ps_roi_align
 from shufflenet_det.deploy.fuse import fold_conv_modules
 from shufflenet_det.deploy.switch import switch_to_deploy
 from shufflenet_det.detectors import PSRoIAlign
-from shufflenet_det.engine import load_config
+from shufflenet_det.training.launch import load_config
 
 from .cuda_graph import CudaGraph
 from .forms import cpu_session, first_line, fold_batch_norms

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from shufflenet_det.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import replace_file
 
 PACKAGES = (
     'torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'onnxruntime', 'openvino',

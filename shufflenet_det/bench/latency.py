@@ -13,7 +13,7 @@ from mmdet.utils import register_all_modules
 from torch import Tensor, nn
 
 from shufflenet_det.archs import ARCHS, LEVELS
-from shufflenet_det.peers import NETWORKS, Network
+from shufflenet_det.backbones.peers import NETWORKS, Network
 
 from .complexity import count
 from .complexity_ops import Cost

@@ -16,9 +16,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.ticker import LogLocator, NullLocator  # noqa: E402
 
-from .decomposition import CLASSES  # noqa: E402
 from .forms import OF_SHUFFLENET_V2  # noqa: E402
-from .guidelines import GUIDELINES  # noqa: E402
+from .paper.decomposition import CLASSES  # noqa: E402
+from .paper.guidelines import GUIDELINES  # noqa: E402
 
 INK = '#010203'
 """Stands for the colour of text and axes, which a page chooses."""

@@ -1,4 +1,4 @@
-"""How the results of shufflenet_det.robust are shown as tables."""
+"""How the results of shufflenet_det.training are shown as tables."""
 
 from __future__ import annotations
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from shufflenet_det.peers import COMPLEXITIES
+from shufflenet_det.backbones.peers import COMPLEXITIES
 
-from .converters import tables as converters
 from .forms import OF_SHUFFLENET_V2
 from .latency import SUBJECTS
-from .paper import paper_speed
-from .profile_views import decomposition_tables, guideline_tables
+from .paper.printed import paper_speed
+from .paper.profile_views import decomposition_tables, guideline_tables
+from .paper.table7 import table as table7
+from .proofs.converters import tables as converters
+from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
-from .swaps import table as swap_table
-from .table7 import table as table7
 from .tables import MILLION, Cell, Table
 
 MIB = 2**20

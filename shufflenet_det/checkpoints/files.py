@@ -23,8 +23,7 @@ from mmengine.runner.checkpoint import (
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from shufflenet_det.atomic import replace_file
-
+from .atomic import replace_file
 from .layouts import flatten
 
 URL_TABLES = {

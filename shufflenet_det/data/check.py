@@ -139,7 +139,7 @@ def check_images(content: Mapping, image_root: str | Path) -> list[Fault]:
 
 def _check_image(image_root: str | Path, numbered: tuple[int, object]) -> Fault | None:
     # Decoding needs mmcv, which checking annotations does not.
-    from shufflenet_det.robust.images import read_image
+    from .images import read_image
 
     index, image = numbered
     if not isinstance(image, Mapping) or not isinstance(image.get('file_name'), str):

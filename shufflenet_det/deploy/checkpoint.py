@@ -12,7 +12,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from torch import nn
 
-from shufflenet_det.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import replace_file
 
 from .convert import structure
 from .switch import switch_to_deploy

@@ -16,7 +16,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from shufflenet_det.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import replace_file
 
 from .detector_graph import BackboneGraph, DetectorGraph
 from .graph_ops import ONNX_TRANSLATIONS

@@ -12,8 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy import ndarray
 
-from shufflenet_det.image_bytes import decoded
-from shufflenet_det.thin import pad_thin
+from shufflenet_det.data.pixels import decoded, pad_thin
 
 METADATA_KEY = 'shufflenet_det'
 """Metadata property of the .onnx file that holds a `ModelInfo` as JSON."""

@@ -9,8 +9,7 @@ from torch import nn
 
 from shufflenet_det.archs import LEVEL_STRIDES
 from shufflenet_det.backbones import LevelMobileNetV2, LevelResNet, MobileNetV1, ShuffleNetV1
-from shufflenet_det.bench.complexity import network_complexity
-from shufflenet_det.peers import (
+from shufflenet_det.backbones.peers import (
     NETWORKS,
     SHUFFLENET_V1_SCALES,
     SHUFFLENET_V1_WIDTHS,
@@ -18,6 +17,7 @@ from shufflenet_det.peers import (
     get_network,
     shufflenet_v1_arch,
 )
+from shufflenet_det.bench.complexity import network_complexity
 
 SMALLEST = {
     'snv1': dict(type='ShuffleNetV1', arch='0.5x'),
@@ -39,7 +39,7 @@ def test_table_needs_no_torch():
     code = (
         'import sys, types; package = types.ModuleType("shufflenet_det"); '
         'package.__path__ = [sys.argv[1]]; sys.modules["shufflenet_det"] = package; '
-        'import shufflenet_det.peers; assert "torch" not in sys.modules'
+        'import shufflenet_det.backbones.peers; assert "torch" not in sys.modules'
     )
     folder = sys.modules['shufflenet_det'].__path__[0]
     subprocess.run([sys.executable, '-c', code, folder], check=True)

@@ -2,10 +2,10 @@ import copy
 import importlib.util
 import json
 from math import sqrt
-from pathlib import Path
 
 import pytest
 import torch
+from paths import ROOT
 from torch import nn
 
 from shufflenet_det.archs import ARCHS
@@ -13,7 +13,6 @@ from shufflenet_det.bench.complexity import count, network_complexity
 from shufflenet_det.bench.complexity_ops import Cost, UnknownOpError, conv_cost, roi_align_cost
 from shufflenet_det.bench.detector_complexity import build_detector, detector_complexity
 
-ROOT = Path(__file__).parents[2]
 SNV2_MACS = {
     'snv2_0.5x': 39_452_448,
     'snv2_1.0x': 143_883_992,

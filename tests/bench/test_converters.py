@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import pytest
 import torch
+from paths import ROOT
 
-from shufflenet_det.bench import converters
 from shufflenet_det.bench.environment import read_results
+from shufflenet_det.bench.proofs import converters
 from shufflenet_det.checkpoints.naming import LAYOUTS
 
 BOUND = 1e-5
-RESULTS = Path(__file__).parents[2] / 'data/results'
+RESULTS = ROOT / 'data/results'
 NAMES = {layout.name for layout in LAYOUTS}
 
 

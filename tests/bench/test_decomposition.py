@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from shufflenet_det.bench import decomposition
-from shufflenet_det.bench.decomposition import (
+from shufflenet_det.bench.paper import decomposition
+from shufflenet_det.bench.paper.decomposition import (
     CONV,
     DATA,
     DEPTHWISE,

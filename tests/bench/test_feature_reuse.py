@@ -3,7 +3,11 @@ import pytest
 
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.backbones import ShuffleNetV2
-from shufflenet_det.bench.feature_reuse import draw_reuse, expected_reuse, followed_reuse
+from shufflenet_det.bench.paper.feature_reuse import (
+    draw_reuse,
+    expected_reuse,
+    followed_reuse,
+)
 from shufflenet_det.checkpoints.channel_order import trace
 
 POWER_OF_2 = dict(stem=[(8, 2)], stages=[(64, 5), (128, 6), (128, 2)], last_conv=64)

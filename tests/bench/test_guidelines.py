@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from shufflenet_det.bench import blocks, guidelines
-from shufflenet_det.bench.guidelines import GUIDELINES, run_guideline, verdict
+from shufflenet_det.bench.paper import blocks, guidelines
+from shufflenet_det.bench.paper.guidelines import GUIDELINES, run_guideline, verdict
 
 CASES = [
     pytest.param(table, c, id=f'{key}-{c}')

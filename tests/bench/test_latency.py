@@ -1,18 +1,18 @@
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from paths import ROOT
 from torch import nn
 
-from shufflenet_det.bench import forms, latency, paper
+from shufflenet_det.bench import forms, latency
+from shufflenet_det.bench.detector_latency import REST, DetectorRun, run_detectors
 from shufflenet_det.bench.forms import FORMS, OUTSIDE_TORCH, fold_batch_norms, prepare
 from shufflenet_det.bench.latency import SUBJECTS, Setting, TorchvisionTrunk, run_latency
-from shufflenet_det.bench.parts import REST, DetectorRun, run_detectors
+from shufflenet_det.bench.paper import printed as paper
 
-ROOT = Path(__file__).parents[2]
 COMPILED = tuple(form for form in FORMS if form.endswith('compile'))
 EXACT = [form for form in FORMS if not form.endswith(('compile', 'cuda-graph'))]
 SMALL_CONFIG = """

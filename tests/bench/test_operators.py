@@ -1,15 +1,15 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from paths import ROOT
 
 from shufflenet_det.bench import operators
 from shufflenet_det.bench.views import tables_of
 
-TOOL = Path(__file__).parents[2] / 'tools/operators.py'
+TOOL = ROOT / 'tools/operators.py'
 
 
 @pytest.fixture(autouse=True)

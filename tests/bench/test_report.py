@@ -1,14 +1,14 @@
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 import torch
+from paths import ROOT
 
 from shufflenet_det.bench import environment, report
-from shufflenet_det.bench.decomposition import decompose
-from shufflenet_det.bench.guidelines import run_guideline
 from shufflenet_det.bench.latency import Setting, run_latency
+from shufflenet_det.bench.paper.decomposition import decompose
+from shufflenet_det.bench.paper.guidelines import run_guideline
 from shufflenet_det.bench.tables import Table, markdown
 
 TABLE = Table('t', 'A caption', ('name', 'ms'), (('a|b', 1234.5), ('c', None)))
@@ -103,8 +103,7 @@ def test_readme_is_filled_and_then_equal(folder, tmp_path):
 
 
 def test_our_readme_shows_our_results():
-    root = Path(__file__).parents[2]
-    readme, results = root / 'README.md', root / 'data/results'
+    readme, results = ROOT / 'README.md', ROOT / 'data/results'
     assert '<!-- results:' in readme.read_text()
     assert not report.readme_differs(readme, results), 'python tools/report.py --readme README.md'
 

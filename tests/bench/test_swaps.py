@@ -1,7 +1,7 @@
 import pytest
 from mmdet.utils import register_all_modules
 
-from shufflenet_det.bench import swaps
+from shufflenet_det.bench.proofs import swaps
 from shufflenet_det.bench.tables import markdown
 
 ROW = dict(

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmdet.registry import MODELS
+from paths import ROOT
 
-from shufflenet_det.bench import table7
-from shufflenet_det.peers import COMPLEXITIES, TABLE7
+from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7
+from shufflenet_det.bench.paper import table7
 
-ROOT = Path(__file__).parents[2]
 DEMO = ROOT / 'configs/demo/lighthead_snv2_demo.py'
 CELL = table7.Cell('ShuffleNet v1', '40M', seed=3)
 

@@ -7,8 +7,8 @@ import torch
 
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.backbones import ShuffleNetV2
+from shufflenet_det.bench.proofs.megvii_net import UNITS, MegviiNet, randomised
 from shufflenet_det.checkpoints import convert, load_backbone, megvii_output_permutation
-from shufflenet_det.checkpoints.megvii_net import UNITS, MegviiNet, randomised
 
 
 @pytest.fixture(params=['1.0x', '1.5x', '2.0x'])

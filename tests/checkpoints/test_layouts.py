@@ -2,6 +2,7 @@ import pytest
 import torch
 from torchvision import models
 
+from shufflenet_det.bench.proofs.megvii_net import UNITS, MegviiNet, randomised
 from shufflenet_det.checkpoints import (
     convert,
     detect_layout,
@@ -10,7 +11,6 @@ from shufflenet_det.checkpoints import (
     to_torchvision,
 )
 from shufflenet_det.checkpoints.channel_order import stage_order
-from shufflenet_det.checkpoints.megvii_net import UNITS, MegviiNet, randomised
 from shufflenet_det.checkpoints.naming import LAYOUTS, REFUSED, TARGETS
 
 WIDTHS = {

@@ -1,10 +1,10 @@
 import importlib.util
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 import torch
 from mmengine.model import BaseModule
+from paths import ROOT
 from torch import nn
 from torchvision import models
 
@@ -21,7 +21,7 @@ from shufflenet_det.checkpoints import (
 from shufflenet_det.checkpoints.naming import TARGETS
 
 WIDTHS = {'0.5x': 'x0_5', '1.0x': 'x1_0', '1.5x': 'x1_5', '2.0x': 'x2_0'}
-TOOL = Path(__file__).parents[2] / 'tools' / 'convert_checkpoint.py'
+TOOL = ROOT / 'tools' / 'convert_checkpoint.py'
 
 
 def _state(width='0.5x'):

@@ -2,16 +2,16 @@ import copy
 import importlib.util
 import json
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from paths import ROOT
 
 from shufflenet_det.data import check
 from shufflenet_det.data.faults import SECTIONS, clean
 
-TOOL = Path(__file__).parents[2] / 'tools/check_dataset.py'
+TOOL = ROOT / 'tools/check_dataset.py'
 GOOD = dict(
     images=[dict(id=1, file_name='a.jpg', width=40, height=30)],
     categories=[dict(id=3, name='disk')],

@@ -11,11 +11,11 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from paths import ROOT
 from torch import nn
 
-from shufflenet_det.inference import MMDetPredictor
+from shufflenet_det.deploy.predict import MMDetPredictor
 
-ROOT = Path(__file__).parents[2]
 CONFIGS = dict(single='lighthead_snv2.py', fpn='lighthead_fpn_snv2.py')
 CLASSES = ('circle', 'square', 'star')
 ARCH = dict(stem=[(8, 2)], stages=[(16, 2), (32, 2), (64, 2)], last_conv=64)

@@ -9,8 +9,8 @@ from small_detector import Files, make_files, run_tool
 from torch import nn
 
 from shufflenet_det.deploy.checkpoint import write_deploy
+from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.shuffle_free import ShuffleFreeBackbone
-from shufflenet_det.inference import MMDetPredictor
 
 
 @pytest.fixture(scope='module', params=['single', 'fpn'])

@@ -12,12 +12,12 @@ import mmcv
 import numpy as np
 import onnx
 import pytest
+from paths import ROOT
 
 from shufflenet_det.deploy.onnx_export import add_info
+from shufflenet_det.deploy.predict import MMDetPredictor, detect, load_predictor
 from shufflenet_det.deploy.runtime import Detector, ModelInfo, Resize, read_image
-from shufflenet_det.inference import MMDetPredictor, detect, load_predictor
 
-ROOT = Path(__file__).parents[2]
 NEEDED = ('numpy', 'numpy.libs', 'onnxruntime', 'cv2', 'opencv_python.libs', 'flatbuffers',
           'google', 'packaging')  # fmt: skip
 """The runtime's requirements and their own."""

@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from shufflenet_det.detectors import LargeSeparableConv2d, LightHeadRCNN
-from shufflenet_det.engine import load_config
+from shufflenet_det.training.launch import load_config
 
 FORMS = ['configs/lighthead_snv2.py', 'configs/lighthead_fpn_snv2.py']
 SMALL_ARCH = dict(stem=[(8, 2)], stages=[(16, 1), (24, 1), (32, 1)], last_conv=32)

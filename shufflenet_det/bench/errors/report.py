@@ -1,0 +1,105 @@
+"""All of an analysis in one folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from mmengine.config import Config
+
+from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.data.images import read_image
+from shufflenet_det.deploy.predict import MMDetPredictor
+
+from .draw import confusion_figure, error_figure, precision_figure
+from .kinds import CAUSES, find_errors
+from .records import load_records, read_predictions, read_truth
+from .scores import average_precision, confusion_matrix
+
+
+def analyze(
+    cfg: Config, config: str, predictions: str, out_dir: str, score_thr: float = 0.3, top: int = 12
+) -> dict:
+    """Write charts, pictures and ``analysis.json``; return the content of the latter.
+
+    Args:
+        cfg: The config, whose test data are the ground truth.
+        config: Its file.
+        predictions: A .json file of detections, or a checkpoint to detect with.
+        out_dir: Folder for confusion.png, precision.png, errors_CAUSE.png and analysis.json.
+        score_thr: Detections below it count for AP only.
+        top: Errors of each cause that are drawn: best scores, largest missed objects.
+
+    Raises:
+        ValueError: As ``load_records``, or if score_thr or top is not allowed.
+    """
+    if not 0 <= score_thr <= 1 or top < 1:
+        raise ValueError(f'score_thr={score_thr}, top={top}: give 0 to 1, and at least 1')
+    if Path(predictions).suffix == '.json':
+        content = read_predictions(predictions)
+    else:
+        content = detect_all(cfg, config, predictions)
+    records = load_records(cfg, content)
+    sure = dataclasses.replace(records, found=[f for f in records.found if f['score'] >= score_thr])
+    precision, matrix = average_precision(records), confusion_matrix(sure)
+    errors = find_errors(sure)
+    out = Path(out_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    _save(out / 'confusion.png', confusion_figure(matrix, records.classes))
+    _save(out / 'precision.png', precision_figure(precision))
+    for cause in CAUSES:
+        shown = [error for error in errors.errors if error.cause == cause][:top]
+        (out / f'errors_{cause}.png').unlink(missing_ok=True)
+        if shown:
+            _save(out / f'errors_{cause}.png', error_figure(sure, shown))
+    result = dict(
+        classes=list(records.classes), images=len(records.paths), objects=len(records.truth),
+        detections=len(sure.found), score_thr=score_thr, precision=precision,
+        confusion=matrix.tolist(), errors=errors.counts(), true_positives=errors.true_positives,
+        ignored=errors.ignored, covered=errors.covered,
+    )  # fmt: skip
+    replace_file(out / 'analysis.json', json.dumps(result, indent=1))
+    return result
+
+
+def detect_all(cfg: Config, config: str, checkpoint: str) -> list[dict]:
+    """COCO results of a checkpoint on the test data of its config.
+
+    Raises:
+        ValueError: If an image cannot be read.
+    """
+    content, folder, classes = read_truth(cfg)
+    ids = {category['name']: category['id'] for category in content['categories']}
+    predictor, results = MMDetPredictor(config, checkpoint), []
+    for entry in content['images']:
+        image = read_image(folder / entry['file_name'])
+        boxes, scores, labels = (part.tolist() for part in predictor(image))
+        for (x1, y1, x2, y2), score, label in zip(boxes, scores, labels, strict=True):
+            if classes[label] in ids:
+                results.append(
+                    dict(image_id=entry['id'], category_id=ids[classes[label]],
+                         bbox=[x1, y1, x2 - x1, y2 - y1], score=score)
+                )  # fmt: skip
+    return results
+
+
+def summary(result: dict) -> Sequence[str]:
+    """Lines that say what was found."""
+    values = [row['AP'] for row in result['precision'].values() if row['AP'] is not None]
+    mean = f'mAP {sum(values) / len(values):.3f}' if values else 'no mAP'
+    causes = ', '.join(f'{number} {cause}' for cause, number in result['errors'].items())
+    return [
+        f'{result["images"]} images, {result["objects"]} objects, {mean}',
+        f'{result["detections"]} detections of score >= {result["score_thr"]}: '
+        f'{result["true_positives"]} right; errors: {causes}',
+    ]
+
+
+def _save(path: Path, figure: Figure) -> None:
+    content = io.BytesIO()
+    figure.savefig(content, format='png')
+    replace_file(path, content.getvalue())

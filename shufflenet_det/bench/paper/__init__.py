@@ -1,0 +1,1 @@
+"""The paper's experiments: guidelines, decomposition, feature reuse, table 7."""

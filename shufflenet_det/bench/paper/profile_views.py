@@ -1,0 +1,102 @@
+"""How the results that stand on torch's profiler are shown as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from shufflenet_det.bench.tables import MILLION, Cell, Table
+
+from .decomposition import CLASSES, CONV, DEPTHWISE
+from .guidelines import GUIDELINES
+from .printed import FIGURE2
+
+
+def decomposition_tables(result: Mapping) -> Iterator[Table]:
+    """Figure 2, ours and the paper's."""
+    rows = result['rows']
+    yield Table(
+        'shares', 'Where the time goes, in percent of the time under the profiler.',
+        ('backbone', *CLASSES, 'ms'),
+        tuple((row['name'], *_shares(row), row['total_ms']) for row in rows),
+    )  # fmt: skip
+    yield Table(
+        'ops', 'The ten operators that take most of the time, summed over all rows, in ms.',
+        ('operator', *(row['name'] for row in rows)), tuple(_top_ops(rows)),
+    )  # fmt: skip
+    classes = tuple(name for name in CLASSES if name != DEPTHWISE)
+    yield Table(
+        'paper', "The paper's shares in percent (figure 2); its conv includes depthwise.",
+        ('network', *classes),
+        tuple((name, *(shares[c] for c in classes)) for name, shares in FIGURE2.items()),
+    )  # fmt: skip
+
+
+def _shares(row: Mapping) -> list[float]:
+    return [100 * row['class_ms'][name] / row['total_ms'] for name in CLASSES]
+
+
+def _top_ops(rows: Sequence[Mapping], count: int = 10) -> Iterator[tuple[Cell, ...]]:
+    total: dict[str, float] = {}
+    for row in rows:
+        for op, ms in row['op_ms'].items():
+            total[op] = total.get(op, 0.0) + ms
+    for op in sorted(total, key=total.get, reverse=True)[:count]:
+        yield (op, *(row['op_ms'].get(op) for row in rows))
+
+
+def guideline_tables(result: Mapping) -> Iterator[Table]:
+    """Tables 1 to 4 and the units, each with its verdict and with the time of its operators."""
+    yield Table(
+        'verdicts', 'Does the guideline hold on this machine? Differences below 3 %, or below '
+        'those of two measurements of the same row, decide nothing.',
+        ('guideline', 'channels', 'verdict', 'same row twice, %'),
+        tuple(
+            (f'{table["key"]}: {GUIDELINES[table["key"]].title}', str(column['c']),
+             column['verdict'], 100 * column['noise'])
+            for table in result['tables'] for column in table['columns']
+        ),
+    )  # fmt: skip
+    for table in result['tables']:
+        yield _relative_speeds(table)
+        yield _reason(table)
+
+
+def _relative_speeds(table: Mapping) -> Table:
+    guideline, columns = GUIDELINES[table['key']], table['columns']
+    places = range(len(columns))
+    header = [f'ours, c={column["c"]}' for column in columns]
+    printed = [name for name in ('gpu', 'arm') if getattr(guideline.rows[0], name)]
+    header += [f'paper {n.upper()}, c={guideline.widths[n][i]}' for n in printed for i in places]
+    rows = []
+    for row in guideline.rows:
+        cells = [column['speed'][row.name] for column in columns]
+        for name in printed:
+            speeds, first = getattr(row, name), getattr(guideline.rows[0], name)
+            cells += [speeds[i] / first[i] for i in places]
+        rows.append((row.name, *cells))
+    return Table(
+        table['key'], f'{guideline.title} ({guideline.source}): speed relative to the first row.',
+        ('row', *header), tuple(rows),
+    )  # fmt: skip
+
+
+def _reason(table: Mapping) -> Table:
+    """Rates and shares at the largest width: what makes a row slow or fast."""
+    column = table['columns'][-1]
+    timings = {timing['name']: timing for timing in column['timings']}
+    rows = []
+    for profile in table['profile']:
+        name, (op, ms) = profile['name'], next(iter(profile['op_ms'].items()))
+        timing = timings[name]
+        conv_ms = sum(profile['class_ms'][kind] for kind in (CONV, DEPTHWISE)) / timing['images']
+        mega = column['macs'][name] / MILLION
+        rows.append((
+            name, mega / 1000, timing['median_ms'], mega * timing['images'] / timing['median_ms'],
+            mega / conv_ms, *_shares(profile), f'{op} {100 * ms / profile["total_ms"]:.0f} %',
+        ))  # fmt: skip
+    return Table(
+        f'{table["key"]}-profile', f'{table["key"]} at c={column["c"]}: rate and share of the '
+        'classes of operators, in percent.',
+        ('row', 'G macs', 'median ms', 'G macs/s', 'G macs/s in convs', *CLASSES, 'most time in'),
+        tuple(rows),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Measured proofs: swaps into other detectors, conversions of checkpoints."""

@@ -1,0 +1,198 @@
+"""Detection on image files: pictures with boxes and one COCO-format file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import mmcv
+import numpy as np
+import torch
+from mmdet.apis import inference_detector, init_detector
+from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
+from mmengine.structures import InstanceData
+from numpy import ndarray
+from PIL import Image
+
+from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.data.images import read_image
+from shufflenet_det.data.pixels import pad_thin
+from shufflenet_det.training.launch import load_config
+from shufflenet_det.training.metric import check_predictions
+
+IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+
+
+class Predictor(Protocol):
+    """Anything that finds objects in an image.
+
+    Called with a BGR image (H, W, 3) uint8, it returns boxes (K, 4) x1, y1, x2, y2 in its
+    pixels, scores (K,) and labels (K,), an index into ``classes``.
+    """
+
+    classes: Sequence[str]
+
+    def __call__(self, image: ndarray) -> tuple[ndarray, ndarray, ndarray]: ...
+
+
+class MMDetPredictor:
+    """A detector of MMDetection from its config and checkpoint.
+
+    Args:
+        config: Config file.
+        checkpoint: Checkpoint file.
+        device: ``cpu``, ``cuda:0``, ...; None takes a GPU where there is one.
+    """
+
+    def __init__(self, config: str, checkpoint: str, device: str | None = None) -> None:
+        device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+        self.model = init_detector(load_config(config), checkpoint, 'random', device)
+        self.classes = tuple(self.model.dataset_meta['classes'])
+
+    def __call__(self, image: ndarray) -> tuple[ndarray, ndarray, ndarray]:
+        found = inference_detector(self.model, pad_thin(image)).pred_instances.cpu()
+        boxes = found.bboxes.numpy().clip(0, image.shape[1::-1] * 2)
+        return boxes, found.scores.numpy(), found.labels.numpy()
+
+
+def load_predictor(
+    model: str, checkpoint: str | None = None, device: str | None = None
+) -> Predictor:
+    """A predictor from a config and its checkpoint, or from an .onnx file.
+
+    Raises:
+        ValueError: If a config has no checkpoint, or an .onnx file a checkpoint or a device.
+    """
+    if Path(model).suffix != '.onnx':
+        if checkpoint is None:
+            raise ValueError(f'{model}: a config needs a checkpoint; or give an .onnx file alone')
+        return MMDetPredictor(model, checkpoint, device)
+    if checkpoint is not None or device is not None:
+        raise ValueError(f'{model}: an .onnx file takes no checkpoint and no device: leave it out')
+    from .runtime import Detector  # onnxruntime is an optional requirement
+
+    return Detector(model)
+
+
+def find_images(path: str | Path) -> list[Path]:
+    """The image itself, or the images of a folder in the order of their names.
+
+    Raises:
+        FileNotFoundError: If the path does not exist or the folder has no image.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    found = sorted(p for p in path.glob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not found:
+        raise FileNotFoundError(
+            f'no image at {path}: give an image file or a folder with files that end in '
+            f'{", ".join(IMAGE_SUFFIXES)}'
+        )
+    return found
+
+
+def detect(
+    predictor: Predictor, images: Iterable[Path], out_dir: str | Path, score_thr: float = 0.3
+) -> list[Path]:
+    """Detect on images; write a picture with boxes for each, and detections.json.
+
+    The picture of a.jpg is a.png; where there is an a.gif too, they are a.jpg.png and a.gif.png.
+
+    Args:
+        predictor: The detector.
+        images: Image files.
+        out_dir: Folder for the pictures and detections.json, which holds images, categories and
+            annotations with a score, boxes as x, y, width, height in pixels.
+        score_thr: Boxes below it are neither drawn nor written.
+
+    Returns:
+        The images that could not be read; each is reported on stderr.
+
+    Raises:
+        ValueError: Naming the image, if a prediction is undefined, e.g. NaN.
+    """
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    visualizer = DetLocalVisualizer()
+    visualizer.dataset_meta = dict(classes=predictor.classes, palette='random')
+    coco = dict(
+        images=[],
+        annotations=[],
+        categories=[dict(id=i, name=name) for i, name in enumerate(predictor.classes)],
+    )
+    unreadable, images = [], list(images)
+    stems = Counter(path.stem for path in images)
+    for path in images:
+        try:
+            image = read_image(path)
+        except ValueError as error:
+            print(f'skipped: {error}', file=sys.stderr)
+            unreadable.append(path)
+            continue
+        boxes, scores, labels = predictor(image)
+        check_predictions(path, boxes, scores, labels, len(predictor.classes))
+        keep = scores >= score_thr
+        boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
+        _append(coco, path, image.shape, boxes, scores, labels)
+        name = path.stem if stems[path.stem] == 1 else path.name
+        _draw(visualizer, out_dir / f'{name}.png', image, boxes, scores, labels)
+        print(f'{path}: {len(boxes)} objects')
+    replace_file(out_dir / 'detections.json', json.dumps(coco))
+    return unreadable
+
+
+def contact_sheet(
+    pictures: Sequence[Path], out_file: str | Path, columns: int = 4, side: int = 200
+) -> None:
+    """Write small pictures side by side as one PNG of 128 colours.
+
+    Args:
+        pictures: Image files, row by row.
+        out_file: The PNG.
+        columns: Pictures in a row.
+        side: Longer side of each, in px.
+    """
+    tiles = [mmcv.imrescale(mmcv.imread(str(p), channel_order='rgb'), (side, side))
+             for p in pictures]  # fmt: skip
+    tiles = [mmcv.impad(tile, shape=(side, side), pad_val=(255,) * 3) for tile in tiles]
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    Image.fromarray(np.vstack(rows)).quantize(128).save(out_file, optimize=True)
+
+
+def _append(coco: dict, path: Path, shape: tuple, boxes: ndarray, scores: ndarray, labels: ndarray):
+    image_id = len(coco['images'])
+    coco['images'].append(dict(id=image_id, file_name=path.name, height=shape[0], width=shape[1]))
+    for (x1, y1, x2, y2), score, label in zip(
+        boxes.tolist(), scores.tolist(), labels.tolist(), strict=True
+    ):
+        coco['annotations'].append(
+            dict(
+                id=len(coco['annotations']) + 1,
+                image_id=image_id,
+                category_id=label,
+                bbox=[x1, y1, x2 - x1, y2 - y1],
+                area=(x2 - x1) * (y2 - y1),
+                iscrowd=0,
+                score=score,
+            )
+        )
+
+
+def _draw(visualizer, out_file: Path, image: ndarray, boxes, scores, labels) -> None:
+    instances = InstanceData(
+        bboxes=torch.from_numpy(boxes),
+        scores=torch.from_numpy(scores),
+        labels=torch.from_numpy(labels),
+    )
+    sample = DetDataSample(pred_instances=instances)
+    rgb = np.ascontiguousarray(image[..., ::-1])
+    visualizer.add_datasample(
+        out_file.stem, rgb, sample, draw_gt=False, pred_score_thr=0.0, out_file=str(out_file)
+    )

@@ -1,0 +1,1 @@
+"""Everything that changes OpenMMLab's libraries, and nothing else."""

@@ -1,0 +1,24 @@
+"""Protections of training, evaluation and files; `ProtectionHook` switches them all on."""
+
+from shufflenet_det.data.images import CheckedLoadImage, read_image
+from shufflenet_det.data.training_check import DataError, check_training_data
+
+from .checkpoint import SafeCheckpointHook, newest_intact
+from .metric import SafeCocoMetric, check_predictions
+from .protection import ProtectionHook
+from .resume import ResumableBatchSampler, ResumableIterLoop, ResumableTrainLoop
+
+__all__ = [
+    'CheckedLoadImage',
+    'DataError',
+    'ProtectionHook',
+    'ResumableBatchSampler',
+    'ResumableIterLoop',
+    'ResumableTrainLoop',
+    'SafeCheckpointHook',
+    'SafeCocoMetric',
+    'check_predictions',
+    'check_training_data',
+    'newest_intact',
+    'read_image',
+]

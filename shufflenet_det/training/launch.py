@@ -1,0 +1,221 @@
+"""What tools/train.py and tools/test.py do around MMEngine's Runner."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, ConfigDict, DictAction
+
+from shufflenet_det.data.training_check import check_training_data, datasets
+
+from .options import apply_options, option_names, option_path
+
+HOW_TO_GET_COCO = (
+    'Get train2017.zip, val2017.zip and annotations_trainval2017.zip from the COCO download page '
+    'and unpack them there (data/README.md shows the layout); or say where they are with the '
+    'environment variable COCO_ROOT or --cfg-options data_root=DIR. Without COCO, '
+    '`python tools/make_demo_data.py` and configs/demo/lighthead_snv2_demo.py need no download.'
+)
+
+
+def load_config(
+    path: str | Path, options: Mapping | None = None, named: Iterable[str] = ()
+) -> Config:
+    """Read a config, merge named options of configs/options over it, and then single settings.
+
+    A changed ``data_root`` moves every path of the config that starts with the old one, which
+    MMEngine's merging alone does not do.
+
+    Raises:
+        FileNotFoundError: If the config does not exist.
+        ValueError: If it is no Python, with path and line; as ``apply_options``.
+    """
+    try:
+        cfg = Config.fromfile(str(path))
+    except SyntaxError as error:
+        raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct the config') from error
+    apply_options(cfg, named)
+    old_root = cfg.get('data_root')
+    if options:
+        cfg.merge_from_dict(dict(options))
+    new_root = cfg.get('data_root')
+    if old_root is not None and new_root != old_root:
+        _move_root(cfg._cfg_dict, str(old_root), str(new_root))
+    return cfg
+
+
+def _move_root(node, old: str, new: str) -> None:
+    old, new = old.rstrip('/'), new.rstrip('/')
+    items = node.items() if isinstance(node, Mapping) else enumerate(node)
+    for key, value in list(items):
+        if isinstance(value, str) and (value == old or value.startswith(old + '/')):
+            node[key] = new + value[len(old) :]
+        elif isinstance(value, (dict, list)):
+            _move_root(value, old, new)
+
+
+def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
+    """Stop early where annotations or images are not there, or training data have faults.
+
+    Args:
+        cfg: The config.
+        splits: Which of ``train``, ``val`` and ``test`` are about to be used.
+
+    Raises:
+        FileNotFoundError: Naming the path, and how to get the data.
+        DataError: As ``check_training_data``.
+    """
+    for split in splits:
+        for dataset in datasets(cfg.get(f'{split}_dataloader') or {}):
+            root = Path(dataset.get('data_root') or '')
+            needed = [root / dataset['ann_file']]
+            needed += [root / prefix for prefix in (dataset.get('data_prefix') or {}).values()]
+            for path in needed:
+                if not path.exists():
+                    raise FileNotFoundError(
+                        f'{split} data: {path} does not exist (looked for in '
+                        f'{path.absolute()}). {HOW_TO_GET_COCO}'
+                    )
+    if 'train' in splits:
+        check_training_data(cfg)
+
+
+def prepare_training(
+    cfg: Config,
+    work_dir: str,
+    amp: bool = False,
+    resume: str | None = None,
+    auto_scale_lr: bool = False,
+) -> Config:
+    """Apply the switches of tools/train.py to a config, in place.
+
+    Args:
+        cfg: The config.
+        work_dir: Where logs and checkpoints go.
+        amp: Automatic mixed precision.
+        resume: ``auto`` for the newest checkpoint of work_dir, or a checkpoint's path.
+        auto_scale_lr: Scale the learning rate to the actual batch size.
+
+    Raises:
+        ValueError: If amp is asked for without a CUDA device, or auto_scale_lr and the config has
+            no base batch size.
+        FileNotFoundError: If the checkpoint to resume does not exist.
+    """
+    cfg.work_dir = work_dir
+    if amp:
+        if not torch.cuda.is_available():
+            raise ValueError(
+                '--amp needs a CUDA device and none is visible; take --option amp_bf16'
+            )
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise ValueError(
+                '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config; '
+                'add auto_scale_lr=dict(base_batch_size=16)'
+            )
+        cfg.auto_scale_lr.enable = True
+    if resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if resume == 'auto' else _existing(resume)
+    return cfg
+
+
+def _existing(checkpoint: str) -> str:
+    if '://' not in checkpoint and not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'{checkpoint}: no such file; give the path of a checkpoint file')
+    return checkpoint
+
+
+def prepare_test(
+    cfg: Config,
+    work_dir: str,
+    checkpoint: str,
+    show_dir: str | None = None,
+    tta: bool = False,
+    classwise: bool = False,
+) -> Config:
+    """Apply the switches of tools/test.py to a config, in place.
+
+    Args:
+        cfg: The config.
+        work_dir: Where logs go.
+        checkpoint: Weights to test.
+        show_dir: Draw every prediction beside its ground truth into this folder of work_dir.
+        tta: Test-time augmentation by the config's tta_model and tta_pipeline, or by the option of
+            this name where it has none.
+        classwise: AP of each class.
+
+    Raises:
+        ValueError: If tta is asked for and the test pipeline has no step that resizes.
+        FileNotFoundError: If the checkpoint does not exist.
+    """
+    cfg.work_dir = work_dir
+    cfg.load_from = _existing(checkpoint)
+    if show_dir is not None:
+        cfg.default_hooks.visualization.update(draw=True, test_out_dir=show_dir)
+    if classwise and cfg.test_evaluator.type != 'VOCMetric':  # which always shows each class
+        cfg.test_evaluator.classwise = True
+    if tta:
+        if not {'tta_model', 'tta_pipeline'} <= set(cfg):
+            apply_options(cfg, ['tta'])
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    return cfg
+
+
+def init_distributed(cfg: Config, launcher: str, local_rank: int = 0) -> None:
+    """Join the process group before the Runner does, with gloo where no GPU is visible.
+
+    MMEngine selects a CUDA device for every rank, which fails without a GPU, and hands its
+    wrapper device ids that a model on the CPU cannot have.
+    """
+    cfg.launcher = launcher
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    if launcher != 'pytorch':
+        raise ValueError(f'--launcher {launcher} needs GPUs; on CPUs only pytorch is supported')
+    cfg.env_cfg.dist_cfg = ConfigDict(backend='gloo')
+    cfg.setdefault(
+        'model_wrapper_cfg',
+        ConfigDict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None),
+    )
+    torch.distributed.init_process_group(backend='gloo')
+
+
+def work_dir_for(cfg: Config, config: str | Path, given: str | None) -> str:
+    """The folder asked for, else the config's own, else work_dirs/CONFIG_NAME."""
+    return given or cfg.get('work_dir') or str(Path('work_dirs') / Path(config).stem)
+
+
+def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that tools/train.py and tools/test.py share."""
+    parser.add_argument('--work-dir', help='logs and results (default: work_dirs/CONFIG_NAME)')
+    parser.add_argument(
+        '--option', nargs='+', default=[], metavar='NAME', type=_option,
+        help=f'merge over the config, before --cfg-options: {", ".join(option_names())}',
+    )  # fmt: skip
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='settings to change, key=value'
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes were started',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def _option(name: str) -> str:
+    try:
+        option_path(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return name

@@ -1,0 +1,1 @@
+"""Long checks of the whole: memory and files over time, overhead, a newcomer's path."""

@@ -1,0 +1,121 @@
+import os
+import signal
+import threading
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from torch.nn.utils import clip_grad_norm_
+
+from shufflenet_det.training.guards import FiniteGuard, StopRequest
+
+
+class Net(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+
+    def forward(self):
+        raise NotImplementedError
+
+
+@pytest.fixture(params=[None, dict(max_norm=1.0)], ids=['plain', 'clipped'])
+def runner(request, tmp_path):
+    model = Net()
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), clip_grad=request.param)
+    return SimpleNamespace(model=model, optim_wrapper=wrapper, iter=3, epoch=0, work_dir=tmp_path)
+
+
+def step(runner, *factors):
+    """One step on the sum of losses, one for each factor, of both parameters."""
+    total, _ = runner.model.parse_losses(
+        {f'loss_{i}': f * (runner.model.first + runner.model.second).sum()
+         for i, f in enumerate(factors)}
+    )  # fmt: skip
+    runner.optim_wrapper.update_params(total)
+
+
+def test_finite_steps_are_those_without_a_guard(runner):
+    guard = FiniteGuard(runner)
+    for _ in range(2):
+        step(runner, 1.0, 2.0)
+    guarded = runner.model.first.clone()
+    guard.remove()
+    runner.model.first.data.fill_(1)
+    runner.model.second.data.fill_(1)
+    for _ in range(2):
+        step(runner, 1.0, 2.0)
+    assert torch.equal(runner.model.first, guarded) and guarded[0] != 1
+
+
+@pytest.mark.parametrize('bad', [torch.nan, torch.inf, -torch.inf])
+def test_loss_that_is_not_finite_is_named(runner, bad, tmp_path):
+    FiniteGuard(runner)
+    with pytest.raises(
+        FloatingPointError, match=r'loss is not finite at iteration 3: loss, loss_1 '
+    ):
+        step(runner, 1.0, bad)
+    assert torch.equal(runner.model.first, torch.ones(2))
+
+
+def test_infinities_that_cancel_are_not_finite(runner):
+    FiniteGuard(runner)
+    with pytest.raises(FloatingPointError, match='loss_0, loss_1'):
+        step(runner, torch.inf, -torch.inf)
+
+
+@pytest.mark.parametrize('bad', [torch.nan, torch.inf])
+def test_gradient_that_is_not_finite_is_named_alone(runner, bad):
+    FiniteGuard(runner)
+    step(runner, 1.0)
+    before = runner.model.first.clone()
+    runner.model.second.register_hook(lambda gradient: gradient * bad)
+    with pytest.raises(FloatingPointError, match=r'gradient is not finite .*: second \(1 in all\)'):
+        step(runner, 1.0)
+    assert torch.equal(runner.model.first, before)
+
+
+def test_everything_is_as_before_afterwards(runner):
+    clip = runner.optim_wrapper.clip_grad_kwargs
+    FiniteGuard(runner).remove()
+    assert 'parse_losses' not in vars(runner.model)
+    assert not runner.optim_wrapper.optimizer._optimizer_step_pre_hooks
+    assert not clip or runner.optim_wrapper.clip_func is clip_grad_norm_
+
+
+def test_sigterm_is_noted_and_handled_as_before_afterwards():
+    before = signal.getsignal(signal.SIGTERM)
+    request = StopRequest()
+    assert not request.pending()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert request.pending()
+    request.remove()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_forked_process_handles_sigterm_as_before():
+    before = signal.getsignal(signal.SIGTERM)
+    request = StopRequest()
+    child = os.fork()
+    if not child:
+        os._exit(0 if signal.getsignal(signal.SIGTERM) is before else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert signal.getsignal(signal.SIGTERM) == request._note
+    request.remove()
+
+
+def test_training_in_a_thread_leaves_sigterm_alone():
+    before, found = signal.getsignal(signal.SIGTERM), []
+
+    def train():
+        request = StopRequest()
+        found.append(request.pending())
+        request.remove()
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert found == [False]
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from shufflenet_det.training import check_predictions
+
+GOOD = dict(boxes=[[0, 0, 5, 5]], scores=[0.5], labels=[0])
+
+
+def check(**changes):
+    given = {key: np.array(value) for key, value in {**GOOD, **changes}.items()}
+    check_predictions('im', num_classes=2, **given)
+
+
+@pytest.mark.parametrize(
+    'changes', [{}, dict(boxes=[[3, 3, 3, 3]]), dict(scores=[0]), dict(scores=[1.0])]
+)
+def test_defined_predictions_pass(changes):
+    check(**changes)
+
+
+def test_no_predictions_pass():
+    check(boxes=np.zeros((0, 4)), scores=[], labels=[])
+
+
+@pytest.mark.parametrize(
+    ('changes', 'fault'),
+    [
+        (dict(boxes=[[np.nan, 0, 5, 5]]), 'not finite'),
+        (dict(boxes=[[0, 0, np.inf, 5]]), 'not finite'),
+        (dict(boxes=[[0, 6, 5, 5]]), 'negative size'),
+        (dict(scores=[np.nan]), 'score is not in 0 to 1'),
+        (dict(scores=[1.5]), 'score is not in 0 to 1'),
+        (dict(labels=[2]), 'label is not in 0 to 1'),
+        (dict(labels=[-1]), 'label is not in 0 to 1'),
+    ],
+)
+def test_undefined_predictions_are_rejected(changes, fault):
+    with pytest.raises(ValueError, match=f'image im: 1 of 1 predictions rejected, .*{fault}'):
+        check(**changes)
