@@ -160,15 +160,20 @@ def _shufflenet_v2() -> dict[str, Network]:
     return rows
 
 
-def _shufflenet_v2_star() -> dict[str, Network]:
-    """v2* of section 4, of which the paper prints no macs."""
-    return {
+def _shufflenet_v2_variants() -> dict[str, Network]:
+    """v2* of section 4, of which the paper prints no macs, and the SE net of Table 8."""
+    rows = {
         f'snv2star_{arch}': Network(
             dict(type='ShuffleNetV2', arch=arch, large_receptive_field=True), None, None, level,
             classifier_level=4,
         )
         for arch, level in zip(SCALES, COMPLEXITIES, strict=True)
     }  # fmt: skip
+    rows['snv2_2.0x_se'] = Network(
+        dict(type='ShuffleNetV2', arch='2.0x', se=True), 597e6, 'ShuffleNet v2 2x with SE', '500M',
+        classifier_level=4,
+    )  # fmt: skip
+    return rows
 
 
 def _scaled(name: str, table8: str, backbone: dict, macs: dict[str, float]) -> dict[str, Network]:
@@ -196,7 +201,7 @@ def _mobilenet_v2(widen_factor: float, macs: float, complexity: str, size: int =
 
 NETWORKS: dict[str, Network] = {
     **_shufflenet_v2(),
-    **_shufflenet_v2_star(),
+    **_shufflenet_v2_variants(),
     **_scaled('snv1', 'ShuffleNet v1 {} (g=3)', dict(type='ShuffleNetV1', groups=3),
               {'0.5x': 38e6, '1.0x': 140e6, '1.5x': 292e6, '2.0x': 524e6}),
     'snv1_50': Network(dict(type='ShuffleNetV1', arch='50', groups=3), 2.3e9),

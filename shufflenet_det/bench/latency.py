@@ -12,8 +12,8 @@ from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from torch import Tensor, nn
 
-from shufflenet_det.archs import ARCHS, LEVELS
-from shufflenet_det.backbones.peers import NETWORKS, Network
+from shufflenet_det.archs import LEVELS
+from shufflenet_det.backbones.peers import NETWORKS, get_network
 
 from .complexity import count
 from .complexity_ops import Cost
@@ -24,27 +24,6 @@ PYRAMID = (0, 1, 2, 3)
 """Levels that a detector reads."""
 
 MIN_SIDE = 32
-
-
-def _variants() -> dict[str, Network]:
-    """V2* at every width, and the SE net of Table 8."""
-    switches = dict(large_receptive_field=True)
-    rows = {
-        f'snv2star_{arch}': replace(
-            NETWORKS[f'snv2_{arch}'], table8=None,
-            backbone=dict(type='ShuffleNetV2', arch=arch, **switches),
-        )
-        for arch in ARCHS if f'snv2_{arch}' in NETWORKS
-    }  # fmt: skip
-    rows['snv2_2.0x_se'] = replace(
-        NETWORKS['snv2_2.0x'], table8='ShuffleNet v2 2x with SE',
-        backbone=dict(type='ShuffleNetV2', arch='2.0x', se=True),
-    )  # fmt: skip
-    return rows
-
-
-SUBJECTS: dict[str, Network] = {**NETWORKS, **_variants()}
-"""Name -> backbone that can be measured; of the variants' fields ``macs`` is the plain net's."""
 
 
 def pick(patterns: Iterable[str]) -> list[str]:
@@ -58,19 +37,19 @@ def pick(patterns: Iterable[str]) -> list[str]:
     """
     picked: set[str] = set()
     for pattern in patterns:
-        fitting = {name for name in SUBJECTS if _fits(name, pattern)}
+        fitting = {name for name in NETWORKS if _fits(name, pattern)}
         if not fitting:
             raise ValueError(
                 f'arch {pattern!r} is not known; allowed: all, table8, a pattern such as '
-                f'"snv2_*", or one of {list(SUBJECTS)}'
+                f'"snv2_*", or one of {list(NETWORKS)}'
             )
         picked |= fitting
-    return [name for name in SUBJECTS if name in picked]
+    return [name for name in NETWORKS if name in picked]
 
 
 def _fits(name: str, pattern: str) -> bool:
     if pattern == 'table8':
-        return SUBJECTS[name].table8 is not None
+        return NETWORKS[name].table8 is not None
     return pattern == 'all' or fnmatchcase(name, pattern)
 
 
@@ -78,7 +57,7 @@ def build(name: str, classifies: bool = False) -> nn.Module:
     """A backbone in eval mode with fresh weights.
 
     Args:
-        name: A key of :data:`SUBJECTS`.
+        name: A key of :data:`~shufflenet_det.backbones.peers.NETWORKS`.
         classifies: Up to what its classifier reads, instead of the four levels of the pyramid.
     """
     model = _unfilled(name, classifies)
@@ -88,7 +67,7 @@ def build(name: str, classifies: bool = False) -> nn.Module:
 
 def _unfilled(name: str, classifies: bool) -> nn.Module:
     register_all_modules()
-    network = SUBJECTS[name]
+    network = get_network(name)
     levels = (network.classifier_level,) if classifies else PYRAMID
     return MODELS.build(network.config(out_indices=levels)).eval()
 
@@ -154,7 +133,7 @@ class Setting:
 
     def input_for(self, name: str) -> Tensor:
         """(batch, 3, H, W) of the network's size."""
-        size = self.size or (SUBJECTS[name].size,) * 2
+        size = self.size or (NETWORKS[name].size,) * 2
         x = torch.randn(self.batch, 3, *size)
         return x.to(self.device, getattr(torch, self.dtype))
 
@@ -167,7 +146,7 @@ class LatencyRow:
         arch: Name of the backbone; with ``torchvision`` as form it is torchvision's own.
         form: A key of :data:`~shufflenet_det.bench.forms.FORMS`, or ``torchvision``.
         size: (H, W) of the input.
-        macs, memory_access_cost: Of one image, in macs and elements, of the plain network.
+        macs, memory_access_cost: Of one image, in macs and elements, of the network as it trains.
         timing: The measurement.
     """
 
@@ -185,7 +164,7 @@ def run_latency(
     """Measure backbones in turns, each in each form, and the first row once more.
 
     Args:
-        names: Keys of :data:`SUBJECTS`.
+        names: Keys of :data:`~shufflenet_det.backbones.peers.NETWORKS`.
         forms: Keys of :data:`~shufflenet_det.bench.forms.FORMS`; what only ShuffleNet V2 has is
             left out for the others.
         setting: How.
@@ -202,7 +181,7 @@ def run_latency(
         x = setting.input_for(name)
         model = build(name, setting.classifies).to(x)
         shown[name] = _shown(name, tuple(x.shape[-2:]), setting.classifies)
-        for form in forms_for(name, SUBJECTS[name].backbone, forms):
+        for form in forms_for(name, NETWORKS[name].backbone, forms):
             runs[name, form] = prepare(name, form, model, x)
         if against_torchvision and torchvision_has(name):
             trunk = TorchvisionTrunk(name, model).eval().to(x)

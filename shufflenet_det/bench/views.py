@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from shufflenet_det.backbones.peers import COMPLEXITIES
+from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
 from .forms import OF_SHUFFLENET_V2
-from .latency import SUBJECTS
 from .paper.printed import paper_speed
 from .paper.profile_views import decomposition_tables, guideline_tables
 from .paper.table7 import table as table7
@@ -101,10 +100,10 @@ def _beside_paper(result: Mapping, forms: Iterable[str]) -> Iterator[tuple[Cell,
         if base not in found:
             continue
         for arch, rows in found.items():
-            if SUBJECTS[arch].complexity != complexity:
+            if NETWORKS[arch].complexity != complexity:
                 continue
             paper, reference = (
-                paper_speed(SUBJECTS[name], _size(found[name]), result['classifies'])
+                paper_speed(NETWORKS[name], _size(found[name]), result['classifies'])
                 for name in (arch, base)
             )
             if paper and reference:

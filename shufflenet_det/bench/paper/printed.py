@@ -6,7 +6,7 @@ thread. The speeds of tables 1 to 4 stand with their blocks in ``guidelines.py``
 
 from __future__ import annotations
 
-from shufflenet_det.backbones.peers import COMPLEXITIES, Network
+from shufflenet_det.backbones.peers import NETWORKS, TABLE7, Network
 
 TABLE8 = {
     'ShuffleNet v2 0.5x': (417, 57.0),
@@ -60,8 +60,8 @@ APPENDIX_TABLE1 = {
         'Xception': ((232, 160, 124, 106), (3.6, 1.2, 0.5, 0.4)),
     },
 }
-"""Appendix table 1 (a): (H, W) -> family -> (batches per second on the GPU, images per second on
-ARM) at the four complexities. GPU batches are of 1, and of 8 for 40M at 320x320."""
+"""Appendix table 1 (a): (H, W) -> row of Table 7 -> (batches per second on the GPU, images per
+second on ARM) at the four complexities. GPU batches are of 1, and of 8 for 40M at 320x320."""
 
 FIGURE2 = {
     'ShuffleNet v1 on GPU': {'conv': 50, 'element-wise': 15, 'shuffle and data': 25, 'other': 10},
@@ -89,10 +89,8 @@ def paper_speed(
     """
     if classifies and size == (network.size, network.size):
         return TABLE8.get(network.table8)
-    if network.size != 224 or network.complexity is None:
-        return None
     for family, (gpu, arm) in APPENDIX_TABLE1.get(size, {}).items():
-        if family in (network.table8 or ''):
-            place = COMPLEXITIES.index(network.complexity)
-            return gpu[place], arm[place]
+        for place, name in enumerate(TABLE7[family]):
+            if NETWORKS[name] == network:
+                return gpu[place], arm[place]
     return None
