@@ -16,13 +16,13 @@ import torch
 from mmdet.models import BaseDetector
 from torch import nn
 
+from .levels import TRIAL, published
+
 DEEPEST_FIRST = ('YOLOV3Neck',)
 """Necks whose in_channels start with the deepest level."""
 
 PASSING_ON = ('SSDNeck',)
 """Necks that hand the backbone's levels on unchanged, before those that they make."""
-
-TRIAL = (2, 3, 128, 128)
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ class Reader:
         further = list(self.value[len(channels) :]) if self.further else []
         return type(self.value)(self._ordered(channels) + further)
 
+    def require(self, channels: Sequence[int], giver: str, remedy: str) -> None:
+        """Raise ValueError, with the value to write or the remedy, unless the field says these."""
+        if not self.reads(channels):
+            raise ValueError(
+                f'model.{self}={self.value!r}, but {giver} {list(channels)}: '
+                f'write model.{self}={self.fitting(channels)!r}, or {remedy}'
+            )
+
     def _ordered(self, channels: Sequence[int]) -> list[int]:
         return list(channels)[:: -1 if self.node.get('type') in DEEPEST_FIRST else 1]
 
@@ -111,22 +119,22 @@ def check_readers(config: Mapping, detector: BaseDetector) -> None:
         ValueError: Naming the field, both numbers and the fix.
     """
     backbone = detector.backbone
-    if not (hasattr(backbone, 'out_channels') and hasattr(backbone, 'out_strides')):
+    levels = published(backbone)
+    if levels is None:
         return
+    channels = [width for width, _ in levels]
     if config.get('neck'):
         found = neck_readers(config)
     else:
         found = (reader for reader in head_readers(config) if '.' not in reader.path)
-    wrong = next((r for r in found if not r.reads(backbone.out_channels)), None)
-    if wrong is None or not _fails(detector, wrong):
-        return
-    kind, fit = type(backbone).__name__, wrong.fitting(backbone.out_channels)
-    raise ValueError(
-        f'model.{wrong}={wrong.value!r}, but the backbone {kind} hands out '
-        f'{len(backbone.out_channels)} levels of {list(backbone.out_channels)} channels '
-        f'(out_indices={backbone.out_indices}): write model.{wrong}={fit!r}, or let '
-        'tools/swap_backbone.py write the config'
-    )
+    wrong = next((reader for reader in found if not reader.reads(channels)), None)
+    if wrong is not None and _fails(detector, wrong):
+        wrong.require(
+            channels,
+            f'the backbone {type(backbone).__name__} (out_indices={backbone.out_indices}) hands '
+            f'out {len(channels)} levels of channels',
+            'let tools/swap_backbone.py write the config',
+        )
 
 
 def _fails(detector: BaseDetector, reader: Reader) -> bool:

@@ -5,21 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-import torch
-from mmdet.registry import MODELS
-
-
-def backbone_levels(backbone: dict) -> list[tuple[int, int]] | None:
-    """(channels, stride) of each output of a backbone config.
-
-    Returns None for backbones that do not publish out_channels and out_strides, as most of
-    MMDetection's: their channels must stand in the config.
-    """
-    with torch.device('meta'):
-        module = MODELS.build(copy.deepcopy(backbone))
-    if not (hasattr(module, 'out_channels') and hasattr(module, 'out_strides')):
-        return None
-    return list(zip(module.out_channels, module.out_strides, strict=True))
+from .channel_readers import Reader
+from .levels import Level, backbone_levels
 
 
 def fill_from_backbone(
@@ -27,12 +14,15 @@ def fill_from_backbone(
 ) -> tuple[dict | None, dict, dict]:
     """Copies of the three configs with channels and strides filled in.
 
+    Of a backbone that cannot be tried out they must stand in the configs.
+
     Raises:
         ValueError: If a config states a value that is not the backbone's.
     """
     neck, rpn_head, roi_head = copy.deepcopy((neck, rpn_head, roi_head))
-    levels = backbone_levels(backbone)
-    if levels is None:
+    try:
+        levels = backbone_levels(backbone)
+    except ValueError:
         return neck, rpn_head, roi_head
     if neck is not None:
         _fill(neck, 'in_channels', [channels for channels, _ in levels], 'neck')
@@ -50,7 +40,7 @@ def fill_from_backbone(
     return neck, rpn_head, roi_head
 
 
-def neck_levels(neck: dict, levels: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def neck_levels(neck: dict, levels: list[Level]) -> list[Level]:
     """(channels, stride) of each output of an FPN-like neck over the backbone's levels."""
     strides = [stride for _, stride in levels][neck.get('start_level', 0) :]
     while len(strides) < neck['num_outs']:
@@ -58,7 +48,7 @@ def neck_levels(neck: dict, levels: list[tuple[int, int]]) -> list[tuple[int, in
     return [(neck['out_channels'], stride) for stride in strides]
 
 
-def _pick(levels: list, indices: Sequence[int] | None, name: str) -> list[tuple[int, int]]:
+def _pick(levels: list, indices: Sequence[int] | None, name: str) -> list[Level]:
     try:
         picked = levels if indices is None else [levels[i] for i in indices]
     except IndexError:
@@ -75,9 +65,6 @@ def _pick(levels: list, indices: Sequence[int] | None, name: str) -> list[tuple[
 
 
 def _fill(config: dict, key: str, value: int | list[int], name: str) -> None:
-    given = config.setdefault(key, value)
-    if given != value and list(given if isinstance(given, Sequence) else [given]) != value:
-        raise ValueError(
-            f'{name}.{key}={given!r}, but backbone and neck give {value!r}: leave {key} out of '
-            'the config, or correct it'
-        )
+    config.setdefault(key, value)
+    given = [value] if isinstance(value, int) else value
+    Reader(name, config, key).require(given, 'backbone and neck give', 'leave it out')

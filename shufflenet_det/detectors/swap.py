@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from mmdet.models.backbones import ResNet
+from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 
 from shufflenet_det.archs import get_arch, out_channels
 from shufflenet_det.integration.config_scope import config_path
 
 from .channel_readers import Reader, head_readers, neck_readers
-from .trial import matching_levels, measured_levels, try_neck
+from .levels import backbone_levels, matching_levels, try_neck
 
 TORCHVISION_INPUT = dict(
     mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
@@ -81,11 +81,11 @@ def swap_backbone(cfg: Config, backbone: Mapping) -> tuple[Config, list[Change]]
     """
     cfg = copy.deepcopy(cfg)
     path, detector = find_detector(cfg)
-    built, old = measured_levels(detector.backbone)
+    old = backbone_levels(detector.backbone)
     out_indices = matching_levels([stride for _, stride in old], detector.backbone.type)
     channels = out_channels(backbone['arch'], out_indices)
     changes = list(_set_readers(detector, path, [c for c, _ in old], channels))
-    new = dict(backbone, out_indices=out_indices, **_kept(detector.backbone, built, backbone))
+    new = dict(backbone, out_indices=out_indices, **_kept(detector.backbone, backbone))
     changes.insert(0, Change(f'{path}.backbone', dict(detector.backbone), new))
     detector.backbone = ConfigDict(new)
     changes += _set_input(cfg, backbone)
@@ -139,16 +139,23 @@ def _reading_heads(detector: ConfigDict, old: Sequence[int]) -> list[Reader]:
     ]  # fmt: skip
 
 
-def _kept(old: Mapping, built: torch.nn.Module, new: Mapping) -> dict:
+def _kept(old: Mapping, new: Mapping) -> dict:
     """Settings of the old backbone that hold for ours too.
 
     Freezing goes with weights that were trained for all layers; SE and residual units were not.
     """
     kept = {'with_cp': old['with_cp']} if old.get('with_cp') else {}
     if 'init_cfg' in new and not (new.get('se') or new.get('residual')):
-        same = ('frozen_stages', 'norm_eval') if isinstance(built, ResNet) else ('norm_eval',)
+        same = (
+            ('frozen_stages', 'norm_eval') if issubclass(_class_of(old), ResNet) else ('norm_eval',)
+        )
         kept.update({key: old[key] for key in same if key in old})
     return kept
+
+
+def _class_of(config: Mapping) -> type:
+    kind = config['type']
+    return MODELS.get(kind) if isinstance(kind, str) else kind
 
 
 def _set_input(cfg: Config, backbone: Mapping) -> Iterator[Change]:

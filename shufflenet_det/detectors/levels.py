@@ -12,27 +12,41 @@ from mmengine.config import ConfigDict
 from shufflenet_det.archs import LEVEL_STRIDES
 
 TRIAL = (2, 3, 512, 512)
+"""Shape of the images that a backbone or detector is tried out with, on the meta device."""
+
+Level = tuple[int, int]
+"""Channels and stride of one output."""
 
 
-def measured_levels(backbone: Mapping) -> tuple[torch.nn.Module, list[tuple[int, int]]]:
-    """A backbone on the meta device, and (channels, stride) of each of its outputs.
+def backbone_levels(backbone: Mapping) -> list[Level]:
+    """What a backbone config gives: as the backbone publishes it, or as it comes out of a trial.
 
     Raises:
         ValueError: If it cannot be built, or its outputs are no feature maps.
     """
     try:
         built = _on_meta(dict(backbone, init_cfg=None))
-        with torch.no_grad():
-            outputs = built(torch.empty(TRIAL, device='meta'))
-        outputs = [outputs] if isinstance(outputs, torch.Tensor) else outputs
-        levels = [(out.shape[1], round(TRIAL[2] / out.shape[2])) for out in outputs]
+        return published(built) or _measured(built)
     except Exception as error:
         raise ValueError(
             f'the backbone {backbone["type"]} of the config cannot be tried out '
             f'({type(error).__name__}: {error}), so that its outputs are unknown; install what '
             'it needs, or set backbone and in_channels by hand'
         ) from error
-    return built, levels
+
+
+def published(backbone: torch.nn.Module) -> list[Level] | None:
+    """The levels that a built backbone publishes, as ours do; None where it does not."""
+    if not (hasattr(backbone, 'out_channels') and hasattr(backbone, 'out_strides')):
+        return None
+    return list(zip(backbone.out_channels, backbone.out_strides, strict=True))
+
+
+def _measured(backbone: torch.nn.Module) -> list[Level]:
+    with torch.no_grad():
+        outputs = backbone(torch.empty(TRIAL, device='meta'))
+    outputs = [outputs] if isinstance(outputs, torch.Tensor) else outputs
+    return [(out.shape[1], round(TRIAL[2] / out.shape[2])) for out in outputs]
 
 
 def matching_levels(strides: Sequence[int], kind: str) -> tuple[int, ...]:
@@ -60,7 +74,7 @@ def try_neck(detector: ConfigDict, path: str) -> None:
     if not neck:
         return
     neck = neck[0] if isinstance(neck, Sequence) else neck
-    _, levels = measured_levels(detector.backbone)
+    levels = backbone_levels(detector.backbone)
     try:
         with torch.no_grad():
             _on_meta(neck)(tuple(_feature(*level) for level in levels))
