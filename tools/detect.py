@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.command_line import run_tool
@@ -25,13 +24,13 @@ def main() -> None:
     args = parse_args()
     images = find_images(args.images)
     predictor = load_predictor(args.model, args.checkpoint, args.device)
-    unreadable = detect(predictor, images, args.out_dir, args.score_thr)
-    if args.sheet:
-        drawn = [Path(args.out_dir) / f'{i.stem}.png' for i in images if i not in unreadable]
-        contact_sheet(drawn[:8], args.sheet)
+    pictures, unreadable = detect(predictor, images, args.out_dir, args.score_thr)
+    if args.sheet and pictures:
+        contact_sheet(pictures[:8], args.sheet)
     print(f'pictures and detections.json are in {args.out_dir}')
     if unreadable:
-        sys.exit(f'{len(unreadable)} of {len(images)} images could not be read')
+        no_sheet = f', so that {args.sheet} is not written' if args.sheet and not pictures else ''
+        sys.exit(f'{len(unreadable)} of {len(images)} images could not be read{no_sheet}')
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from .faults import LARGEST, SECTIONS, Fault
+from .pixels import read_image
 
 FEW_IMAGES = 256
 """As many are decoded in less time than it takes to start more processes."""
@@ -138,17 +139,14 @@ def check_images(content: Mapping, image_root: str | Path) -> list[Fault]:
 
 
 def _check_image(image_root: str | Path, numbered: tuple[int, object]) -> Fault | None:
-    # Decoding needs mmcv, which checking annotations does not.
-    from .images import read_image
-
     index, image = numbered
     if not isinstance(image, Mapping) or not isinstance(image.get('file_name'), str):
         return None  # check_annotations reports it
     path = str(Path(image_root, image['file_name']))
     try:
         height, width = read_image(path).shape[:2]
-    except ValueError as error:
-        detail = str(error).removeprefix(f'{path}: ').partition('; tools/')[0]
+    except (OSError, ValueError) as error:
+        detail = str(error).removeprefix(f'{path}: ').partition('; ')[0]
         return _fault('unreadable image', 'images', index, image, detail, path)
     if _is_count(image.get('width')) and (width, height) != (image['width'], image['height']):
         detail = f'{width}x{height} pixels, {image["width"]}x{image["height"]} in the file'

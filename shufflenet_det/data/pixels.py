@@ -1,6 +1,6 @@
-"""Damage of encoded images that decoders paper over, and images too thin to resize.
+"""Reading images so that no damaged one passes, and images too thin to resize.
 
-Numpy only.
+Numpy and OpenCV only.
 
 Policy: what is cut, or what libjpeg has to make up, is no image. Not found is a JPEG whose
 coefficients were altered into other valid ones: the format has no checksum. PNG has, and libpng
@@ -15,8 +15,10 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
 T = TypeVar('T')
@@ -29,8 +31,71 @@ _MADE_UP = re.compile(r'(Corrupt JPEG data|Premature end|Invalid (SOS|JPEG)).*')
 _HARMLESS = re.compile(r': [12] extraneous bytes before marker 0xd9')  # padding behind the pixels
 
 
-def decoded(content: bytes, decode: Callable[[], T]) -> T:
-    """What ``decode`` makes of an encoded image.
+def read_file(path: str) -> bytes:
+    """The content of a file."""
+    return Path(path).read_bytes()
+
+
+def opencv(content: bytes) -> np.ndarray | None:
+    """Pixels (H, W, 3) uint8 BGR, upright by the EXIF tag; None of what is no image."""
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+
+
+def read_image(
+    path: str | Path,
+    size: tuple[int, int] | None = None,
+    read: Callable[[str], bytes] = read_file,
+    decoder: Callable[[bytes], np.ndarray | None] = opencv,
+) -> np.ndarray:
+    """Pixels of an image file as :func:`decode` gives them.
+
+    Args:
+        size: Width and height that the annotations give, in the upright frame.
+        read: Gives the content of the path.
+        decoder: As in :func:`decode`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: Naming the path, if it cannot be read or has another size.
+    """
+    try:
+        image = decode(read(str(path)), decoder)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{path}: no such file') from error
+    except (OSError, ValueError) as error:
+        cause = getattr(error, 'strerror', None) or error
+        raise ValueError(f'{path}: {cause}') from error
+    found = image.shape[1], image.shape[0]
+    if size is not None and found != size:
+        raise ValueError(
+            f'{path}: {found[0]}x{found[1]} pixels upright, the annotations say '
+            f'{size[0]}x{size[1]}; correct width and height there'
+        )
+    return image
+
+
+def decode(content: bytes, decoder: Callable[[bytes], np.ndarray | None] = opencv) -> np.ndarray:
+    """Pixels (H, W, 3) uint8 BGR of an encoded image, upright by its EXIF tag.
+
+    Args:
+        decoder: Gives them, or None of what is no image.
+
+    Raises:
+        ValueError: If the content is empty, cut, no image, or a JPEG that libjpeg has to complete.
+    """
+    try:
+        image = undamaged(content, lambda: decoder(content))
+    except ValueError:
+        raise
+    except Exception as error:  # OpenCV, PIL and tifffile each have their own
+        raise ValueError(f'cannot be decoded ({error})') from error
+    if image is None:
+        raise ValueError('not an image, or of an unknown format')
+    return image
+
+
+def undamaged(content: bytes, decoder: Callable[[], T]) -> T:
+    """What ``decoder`` makes of an encoded image that it can have read whole.
 
     OpenCV fills what is missing of a JPEG with grey; libjpeg says so on stderr only.
 
@@ -43,8 +108,8 @@ def decoded(content: bytes, decode: Callable[[], T]) -> T:
         if content.startswith(start) and content.rfind(end) <= content.rfind(after):
             raise ValueError('the image is cut: its end is missing')
     if not content.startswith(JPEG):
-        return decode()
-    result, said = _stderr.of(decode)
+        return decoder()
+    result, said = _stderr.of(decoder)
     damage = _MADE_UP.search(said)
     if damage and not _HARMLESS.search(damage[0]):
         raise ValueError(f'the image is damaged: {damage[0]}')

@@ -13,7 +13,8 @@ from numpy import ndarray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from .runtime import read_image
+from shufflenet_det.data.coco import coco_results
+from shufflenet_det.data.pixels import read_image
 
 Detections = tuple[ndarray, ndarray, ndarray]
 """Boxes (K, 4), scores (K,) and labels (K,) of one image."""
@@ -80,17 +81,11 @@ def coco_map(found: Found, classes: Sequence[str], coco: COCO) -> float:
     unknown = [name for name in classes if name not in ids]
     if unknown:
         raise ValueError(f'classes {unknown} are no categories of the annotations: {list(ids)}')
+    category_ids = [ids[name] for name in classes]
     results = [
-        dict(
-            image_id=image_id,
-            category_id=ids[classes[label]],
-            score=score,
-            bbox=[x1, y1, x2 - x1, y2 - y1],
-        )
+        result
         for image_id, detections in found.items()
-        for (x1, y1, x2, y2), score, label in zip(
-            *(part.tolist() for part in detections), strict=True
-        )
+        for result in coco_results(image_id, *detections, category_ids)
     ]
     if not results:
         return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,8 +20,8 @@ from numpy import ndarray
 from PIL import Image
 
 from shufflenet_det.checkpoints.atomic import replace_file
-from shufflenet_det.data.images import read_image
-from shufflenet_det.data.pixels import pad_thin
+from shufflenet_det.data.coco import coco_results
+from shufflenet_det.data.pixels import pad_thin, read_image
 from shufflenet_det.training.launch import load_config
 from shufflenet_det.training.metric import check_predictions
 
@@ -98,8 +98,8 @@ def find_images(path: str | Path) -> list[Path]:
 
 
 def detect(
-    predictor: Predictor, images: Iterable[Path], out_dir: str | Path, score_thr: float = 0.3
-) -> list[Path]:
+    predictor: Predictor, images: Sequence[Path], out_dir: str | Path, score_thr: float = 0.3
+) -> tuple[list[Path], list[Path]]:
     """Detect on images; write a picture with boxes for each, and detections.json.
 
     The picture of a.jpg is a.png; where there is an a.gif too, they are a.jpg.png and a.gif.png.
@@ -112,7 +112,7 @@ def detect(
         score_thr: Boxes below it are neither drawn nor written.
 
     Returns:
-        The images that could not be read; each is reported on stderr.
+        The pictures, and the images that could not be read; each is reported on stderr.
 
     Raises:
         ValueError: Naming the image, if a prediction is undefined, e.g. NaN.
@@ -121,30 +121,25 @@ def detect(
     out_dir.mkdir(parents=True, exist_ok=True)
     visualizer = DetLocalVisualizer()
     visualizer.dataset_meta = dict(classes=predictor.classes, palette='random')
-    coco = dict(
-        images=[],
-        annotations=[],
-        categories=[dict(id=i, name=name) for i, name in enumerate(predictor.classes)],
-    )
-    unreadable, images = [], list(images)
+    categories = [dict(id=i, name=name) for i, name in enumerate(predictor.classes)]
+    coco = dict(images=[], annotations=[], categories=categories)
+    pictures, unreadable = [], []
     stems = Counter(path.stem for path in images)
     for path in images:
         try:
             image = read_image(path)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             print(f'skipped: {error}', file=sys.stderr)
             unreadable.append(path)
             continue
-        boxes, scores, labels = predictor(image)
-        check_predictions(path, boxes, scores, labels, len(predictor.classes))
-        keep = scores >= score_thr
-        boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
-        _append(coco, path, image.shape, boxes, scores, labels)
+        found = _detections(predictor, path, image, score_thr)
+        _append(coco, path, image.shape, found)
         name = path.stem if stems[path.stem] == 1 else path.name
-        _draw(visualizer, out_dir / f'{name}.png', image, boxes, scores, labels)
-        print(f'{path}: {len(boxes)} objects')
+        pictures.append(out_dir / f'{name}.png')
+        _draw(visualizer, pictures[-1], image, found)
+        print(f'{path}: {len(found.bboxes)} objects')
     replace_file(out_dir / 'detections.json', json.dumps(coco))
-    return unreadable
+    return pictures, unreadable
 
 
 def contact_sheet(
@@ -157,7 +152,12 @@ def contact_sheet(
         out_file: The PNG.
         columns: Pictures in a row.
         side: Longer side of each, in px.
+
+    Raises:
+        ValueError: If there is no picture.
     """
+    if not pictures:
+        raise ValueError(f'{out_file}: there is no picture to put on the sheet')
     tiles = [mmcv.imrescale(mmcv.imread(str(p), channel_order='rgb'), (side, side))
              for p in pictures]  # fmt: skip
     tiles = [mmcv.impad(tile, shape=(side, side), pad_val=(255,) * 3) for tile in tiles]
@@ -166,32 +166,26 @@ def contact_sheet(
     Image.fromarray(np.vstack(rows)).quantize(128).save(out_file, optimize=True)
 
 
-def _append(coco: dict, path: Path, shape: tuple, boxes: ndarray, scores: ndarray, labels: ndarray):
-    image_id = len(coco['images'])
+def _detections(predictor: Predictor, path: Path, image: ndarray, score_thr: float) -> InstanceData:
+    boxes, scores, labels = predictor(image)
+    check_predictions(path, boxes, scores, labels, len(predictor.classes))
+    keep = scores >= score_thr
+    return InstanceData(bboxes=boxes[keep], scores=scores[keep], labels=labels[keep])
+
+
+def _append(coco: dict, path: Path, shape: tuple[int, ...], found: InstanceData) -> None:
+    image_id, ids = len(coco['images']), [category['id'] for category in coco['categories']]
     coco['images'].append(dict(id=image_id, file_name=path.name, height=shape[0], width=shape[1]))
-    for (x1, y1, x2, y2), score, label in zip(
-        boxes.tolist(), scores.tolist(), labels.tolist(), strict=True
-    ):
-        coco['annotations'].append(
-            dict(
-                id=len(coco['annotations']) + 1,
-                image_id=image_id,
-                category_id=label,
-                bbox=[x1, y1, x2 - x1, y2 - y1],
-                area=(x2 - x1) * (y2 - y1),
-                iscrowd=0,
-                score=score,
-            )
-        )
+    for result in coco_results(image_id, found.bboxes, found.scores, found.labels, ids):
+        _, _, width, height = result['bbox']
+        number = len(coco['annotations']) + 1
+        coco['annotations'].append(dict(result, id=number, area=width * height, iscrowd=0))
 
 
-def _draw(visualizer, out_file: Path, image: ndarray, boxes, scores, labels) -> None:
-    instances = InstanceData(
-        bboxes=torch.from_numpy(boxes),
-        scores=torch.from_numpy(scores),
-        labels=torch.from_numpy(labels),
-    )
-    sample = DetDataSample(pred_instances=instances)
+def _draw(
+    visualizer: DetLocalVisualizer, out_file: Path, image: ndarray, found: InstanceData
+) -> None:
+    sample = DetDataSample(pred_instances=found.to_tensor())
     rgb = np.ascontiguousarray(image[..., ::-1])
     visualizer.add_datasample(
         out_file.stem, rgb, sample, draw_gt=False, pred_score_thr=0.0, out_file=str(out_file)

@@ -11,8 +11,10 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
+from shufflenet_det.data.pixels import read_image
+
 from .onnx_export import add_info
-from .runtime import METADATA_KEY, ModelInfo, read_image
+from .runtime import METADATA_KEY, ModelInfo
 
 QUANTISED_OPS = ('Conv', 'Relu', 'MaxPool', 'Concat', 'Split', 'Slice')
 """Operators that run in int8 as far as they reach from the first conv on (backbone, neck, RPN's

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy import ndarray
 
-from shufflenet_det.data.pixels import decoded, pad_thin
+from shufflenet_det.data.pixels import pad_thin, read_image
 
 METADATA_KEY = 'shufflenet_det'
 """Metadata property of the .onnx file that holds a `ModelInfo` as JSON."""
@@ -132,28 +132,6 @@ class Detector:
         factor = np.array([1 / width, 1 / height] * 2, dtype=boxes.dtype)
         limit = np.array(image.shape[1::-1] * 2, dtype=boxes.dtype)
         return (boxes[found] * factor).clip(0, limit), scores[found], labels[found]
-
-
-def read_image(path: str | Path) -> ndarray:
-    """BGR image (H, W, 3) uint8 turned upright by its EXIF tag.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If it cannot be read.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file; give an image')
-    content = path.read_bytes()
-    pixels = np.frombuffer(content, np.uint8)
-    try:
-        image = decoded(content, lambda: cv2.imdecode(pixels, cv2.IMREAD_COLOR))
-    except (ValueError, cv2.error) as error:
-        raise ValueError(f'{path}: not a readable image ({error})') from error
-    if image is None:
-        raise ValueError(f'{path}: not a readable image; give a JPEG, PNG or another that OpenCV '
-                         'reads')  # fmt: skip
-    return image
 
 
 def _checked(image: ndarray) -> ndarray:

@@ -1,6 +1,7 @@
 """Protections of training, evaluation and files; `ProtectionHook` switches them all on."""
 
-from shufflenet_det.data.images import CheckedLoadImage, read_image
+from shufflenet_det.data.images import CheckedLoadImage
+from shufflenet_det.data.pixels import read_image
 from shufflenet_det.data.training_check import DataError, check_training_data
 
 from .checkpoint import SafeCheckpointHook, newest_intact

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from shufflenet_det.data.images import CheckedLoadImage, decode, read_image
-from shufflenet_det.data.pixels import decoded, pad_thin
+from shufflenet_det.data.images import CheckedLoadImage
+from shufflenet_det.data.pixels import decode, pad_thin, read_image, undamaged
 
 
 @pytest.fixture
@@ -106,9 +106,9 @@ def test_what_others_write_to_stderr_passes(path, capfd):
         os.write(2, b'of another library\n')
         return 5
 
-    assert decoded(path.read_bytes(), loud) == 5
+    assert undamaged(path.read_bytes(), loud) == 5
     assert capfd.readouterr().err == 'of another library\n'
-    assert decoded(path.read_bytes(), lambda: 6) == 6
+    assert undamaged(path.read_bytes(), lambda: 6) == 6
     os.write(2, b'afterwards\n')
     assert capfd.readouterr().err == 'afterwards\n'
 
@@ -126,7 +126,7 @@ def test_forked_process_decodes_while_a_lock_is_held(path):
             os._exit(0)
         return process
 
-    process = decoded(content, fork)
+    process = undamaged(content, fork)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7
 
 

@@ -19,8 +19,7 @@ from mmengine.config import Config, ConfigDict
 from numpy.random import Generator
 
 from shufflenet_det.data.check import check_annotations, read_annotations
-from shufflenet_det.data.images import decode
-from shufflenet_det.data.pixels import JPEG
+from shufflenet_det.data.pixels import JPEG, decode
 from shufflenet_det.training.checkpoint import newest_intact
 from shufflenet_det.training.metric import check_predictions
 

@@ -13,8 +13,8 @@ from mmdet.registry import DATASETS
 from PIL import Image
 
 from shufflenet_det.data.check import check_images, read_annotations
-from shufflenet_det.data.images import CheckedLoadImage, read_image
-from shufflenet_det.deploy.runtime import read_image as read_for_inference
+from shufflenet_det.data.images import CheckedLoadImage
+from shufflenet_det.data.pixels import read_image
 from shufflenet_det.training.protection import _as, image_loaders
 
 from .case import Lab, case, confirm, refused
@@ -106,7 +106,8 @@ def modes(lab: Lab) -> str:
     paths['16-bit'] = lab.folder / '16-bit.png'
     paths['16-bit'].write_bytes(encoded(np.full((8, 8), 40000, np.uint16), '.png'))
     for name, path in paths.items():
-        for image in (read_image(str(path)), read_for_inference(path)):
+        loaded = CheckedLoadImage().transform(dict(img_path=str(path)))
+        for image in (loaded['img'], read_image(path)):
             confirm(image.shape == (8, 8, 3) and image.dtype == np.uint8, f'{name}: {image.shape}')
     return f'{len(paths)} kinds give 8 x 8 x 3 uint8'
 
@@ -138,7 +139,7 @@ def missing(lab: Lab) -> str:
     path.unlink()
     (fault,) = check_images(read_annotations(annotations), path.parent)
     confirm(fault.image_id == 1, str(fault))
-    return refused(lambda: training_set(lab, annotations)[0], path, 'No such file')
+    return refused(lambda: training_set(lab, annotations)[0], path, 'no such file')
 
 
 @case(6, 'directory as image')

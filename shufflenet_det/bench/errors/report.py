@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 
 from shufflenet_det.checkpoints.atomic import replace_file
-from shufflenet_det.data.images import read_image
+from shufflenet_det.data.coco import coco_results
+from shufflenet_det.data.pixels import read_image
 from shufflenet_det.deploy.predict import MMDetPredictor
 
 from .draw import confusion_figure, error_figure, precision_figure
@@ -74,16 +75,11 @@ def detect_all(cfg: Config, config: str, checkpoint: str) -> list[dict]:
     """
     content, folder, classes = read_truth(cfg)
     ids = {category['name']: category['id'] for category in content['categories']}
+    category_ids = [ids.get(name) for name in classes]
     predictor, results = MMDetPredictor(config, checkpoint), []
     for entry in content['images']:
         image = read_image(folder / entry['file_name'])
-        boxes, scores, labels = (part.tolist() for part in predictor(image))
-        for (x1, y1, x2, y2), score, label in zip(boxes, scores, labels, strict=True):
-            if classes[label] in ids:
-                results.append(
-                    dict(image_id=entry['id'], category_id=ids[classes[label]],
-                         bbox=[x1, y1, x2 - x1, y2 - y1], score=score)
-                )  # fmt: skip
+        results += coco_results(entry['id'], *predictor(image), category_ids)
     return results
 
 
