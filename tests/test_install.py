@@ -86,7 +86,7 @@ def test_hook_imports_nothing_and_serves_the_extension(fake_mmcv: Path) -> None:
         'assert not {"torch", "shufflenet_det"} & set(sys.modules)',
         fake_mmcv,
     )
-    assert done.stdout.strip() == str(PACKAGE / 'mmcv_ops/__init__.py'), done.stderr
+    assert done.stdout.strip() == str(PACKAGE / 'integration/mmcv_ops/__init__.py'), done.stderr
 
 
 def test_hook_without_the_package_changes_nothing(fake_mmcv: Path) -> None:

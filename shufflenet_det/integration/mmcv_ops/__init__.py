@@ -5,15 +5,14 @@ called by the wrappers in `mmcv.ops`, which own argument checks and autograd. Ha
 computed in float32 (as torchvision does under autocast) and written back in its own type.
 """
 
-from .boxes import nms, nms_match, softnms
+from .attention import ms_deform_attn_backward, ms_deform_attn_forward
+from .boxes import bbox_overlaps, nms, nms_match, softnms
 from .deform import (
     deform_conv_backward_input,
     deform_conv_backward_parameters,
     deform_conv_forward,
     modulated_deform_conv_backward,
     modulated_deform_conv_forward,
-    ms_deform_attn_backward,
-    ms_deform_attn_forward,
 )
 from .focal import (
     sigmoid_focal_loss_backward,
@@ -25,6 +24,7 @@ from .rois import roi_align_backward, roi_align_forward, roi_pool_backward, roi_
 from .unsupported import __getattr__, get_compiler_version, get_compiling_cuda_version
 
 __all__ = [
+    'bbox_overlaps',
     'deform_conv_backward_input',
     'deform_conv_backward_parameters',
     'deform_conv_forward',

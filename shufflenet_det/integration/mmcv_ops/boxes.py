@@ -1,4 +1,4 @@
-"""Box suppression; boxes (N, 4) are x1, y1, x2, y2, a width is x2 - x1 + offset."""
+"""Overlap and suppression of boxes (N, 4): x1, y1, x2, y2; a width is x2 - x1 + offset."""
 
 import numpy as np
 import torch
@@ -7,14 +7,33 @@ from torch import Tensor
 
 from .upcast import upcast
 
+IOU = 0  # of the modes of bbox_overlaps
 NAIVE, LINEAR, GAUSSIAN = range(3)  # softnms methods
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
-    """Indices of the kept boxes in descending order of score."""
+    """Indices of the kept boxes in descending order of score.
+
+    The threshold has single precision: an IoU that rounds to it does not suppress.
+    """
     boxes = upcast(boxes)
     far_corner = boxes.new_tensor([0, 0, offset, offset])
-    return torchvision.ops.nms(boxes + far_corner, scores.to(boxes.dtype), iou_threshold)
+    threshold = float(np.float32(iou_threshold))
+    return torchvision.ops.nms(boxes + far_corner, scores.to(boxes.dtype), threshold)
+
+
+def bbox_overlaps(
+    bboxes1: Tensor, bboxes2: Tensor, ious: Tensor, mode: int, aligned: bool, offset: int
+) -> None:
+    """IoU, or intersection over the first box, of M x N boxes or of M pairs, into `ious`."""
+    first, second = upcast(bboxes1), upcast(bboxes2)
+    if not aligned:
+        first = first[:, None]
+    corners = torch.maximum(first[..., :2], second[..., :2])
+    far_corners = torch.minimum(first[..., 2:], second[..., 2:])
+    overlap = (far_corners - corners + offset).clamp(min=0).prod(-1)
+    area, other_area = ((b[..., 2:] - b[..., :2] + offset).prod(-1) for b in (first, second))
+    ious.copy_(overlap / (area + other_area - overlap if mode == IOU else area))
 
 
 def softnms(

@@ -61,6 +61,7 @@ def roi_align_forward(
     input = upcast(input)
     rois = guard_rois(rois.to(input.dtype), input.shape, spatial_scale)
     if pool_mode != MAX_POOL:
+        rois = _flatten_reversed(rois, sampling_ratio, aligned)
         output.copy_(
             torchvision.ops.roi_align(input, rois, size, spatial_scale, sampling_ratio, aligned)
         )
@@ -106,7 +107,7 @@ def roi_align_backward(
         )
 
     if pool_mode != MAX_POOL:
-        add(grad, rois, sampling_ratio)
+        add(grad, _flatten_reversed(rois, sampling_ratio, aligned), sampling_ratio)
         return
     for (gy, gx), members in _sampling_grids(rois, size, spatial_scale, sampling_ratio, aligned):
         grid = (size[0] * gy, size[1] * gx)
@@ -178,6 +179,17 @@ def roi_pool_backward(
     index = plane[:, :, None, None] * (height * width) + argmax
     filled = argmax >= 0
     grad_input.view(-1).index_add_(0, index[filled], grad_output[filled])
+
+
+def _flatten_reversed(rois: Tensor, sampling_ratio: int, aligned: bool) -> Tensor:
+    """RoIs (K, 5) without reversed ones where a bin's samples are counted by its size.
+
+    Their value is then 0, that of an area of 0; torchvision's CPU kernel would allocate a negative
+    number of samples.
+    """
+    if not aligned or sampling_ratio > 0:
+        return rois
+    return torch.cat((rois[:, :3], torch.maximum(rois[:, 1:3], rois[:, 3:])), dim=1)
 
 
 def _sampling_grids(

@@ -7,7 +7,6 @@ import torchvision
 
 # Prefix of the op's name -> what to write in the config instead.
 ALTERNATIVES = {
-    'bbox_overlaps': 'mmdet.structures.bbox.bbox_overlaps',
     'carafe': "FPN in place of FPN_CARAFE, upsample_cfg=dict(type='deconv') in a mask head",
     'deform_roi_pool': 'RoIAlign',
     'masked_': 'an anchor head without guided anchors',

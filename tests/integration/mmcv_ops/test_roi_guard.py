@@ -11,6 +11,8 @@ BAD = {
     '3e38': [0, -3e38, 0, 3e38, 5],
     'zero area': [0, 5, 5, 5, 5],
     'reversed': [0, 9, 9, 2, 2],
+    'reversed in x': [0, 9, 2, 2, 9],
+    'reversed in y': [0, 2, 9, 9, 2],
     'outside': [0, 900, 900, 990, 990],
 }
 OPS = {
@@ -29,6 +31,14 @@ def test_bad_roi_gives_finite_values_and_gradients(op, fault):
     pooled.sum().backward()
     assert pooled.isfinite().all()
     assert maps.grad.isfinite().all()
+
+
+@pytest.mark.parametrize('roi', [[0, 25, 2, 5, 28], [0, 2, 25, 28, 5], [0, 25, 25, 5, 5]])
+def test_reversed_roi_has_no_samples_where_its_size_counts_them(roi):
+    maps = torch.rand(1, 2, 32, 32, requires_grad=True)
+    pooled = roi_align(maps, torch.tensor([roi], dtype=torch.float), 7)
+    pooled.sum().backward()
+    assert not pooled.any() and not maps.grad.any()
 
 
 @pytest.mark.parametrize('op', OPS)

@@ -54,6 +54,14 @@ def test_nms_counts_the_offset_into_widths() -> None:
     assert kept == [2, 1]
 
 
+@pytest.mark.parametrize('threshold', [0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
+def test_nms_keeps_a_box_whose_iou_is_the_threshold(threshold: float, device: str) -> None:
+    """In single precision, as mmcv compares: 0.6 as a double is less than 6 / 10 as a float."""
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10 * threshold]], device=device)
+    keep = ops.nms(boxes, torch.tensor([0.9, 0.8], device=device), threshold)[1]
+    assert keep.tolist() == [0, 1]
+
+
 def test_nms_takes_and_returns_numpy() -> None:
     boxes, scores = random_boxes(5).numpy(), np.linspace(0, 1, 5, dtype=np.float32)
     assert all(isinstance(result, np.ndarray) for result in ops.nms(boxes, scores, 0.5))
