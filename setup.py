@@ -7,20 +7,20 @@ from setuptools import Distribution, find_packages, setup
 
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
+AT_STARTUP = [f'shufflenet_det/integration/shufflenet_det{end}' for end in ('.pth', '_startup.py')]
 DEPLOY = ['onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript']
 
 
-class PthDistribution(Distribution):
+class DistributionWithData(Distribution):
     has_data = Distribution.has_data_files  # what an editable installation asks for data files
 
 
-class InstallPth(Distribution().get_command_class('install_data')):
-    """Puts the data file, shufflenet_det_mmcv.pth, into site-packages beside the package.
+class InstallAtStartup(Distribution().get_command_class('install_data')):
+    """Puts the data files, `shufflenet_det.pth` and what its line imports, beside the package.
 
-    Python runs a .pth line at start-up. The first lets mmdet find the ops of mmcv-lite whichever
-    package is imported first, the second lets mmengine find our configs as `shufflenet_det::...`
-    before the package is imported; each only waits for one name. `pip install`, `pip install -e`
-    and `pip uninstall` handle the file.
+    Python runs a .pth line at start-up. This one lets mmdet find the ops of mmcv-lite and mmengine
+    find our configs as `shufflenet_det::...`, whichever package is imported first. `pip install`,
+    `pip install -e` and `pip uninstall` handle the files.
     """
 
     def finalize_options(self) -> None:
@@ -67,13 +67,13 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['shufflenet_det', 'shufflenet_det.*']),
-    distclass=PthDistribution,
+    distclass=DistributionWithData,
     cmdclass={
         'build_py': BuildWithConfigs,
-        'install_data': InstallPth,
+        'install_data': InstallAtStartup,
         'sdist': SdistWithoutTests,
     },
-    data_files=[('', ['shufflenet_det/integration/shufflenet_det_mmcv.pth'])],
+    data_files=[('', AT_STARTUP)],
     python_requires='>=3.10',
     install_requires=[
         'torch>=2.6',

@@ -1,16 +1,22 @@
 """Light-weight detection for MMDetection: ShuffleNet V2 backbones and Light-Head R-CNN.
 
-Importing the package registers its modules with MMDetection and, where mmcv is not compiled,
-backs mmcv's ops with torchvision. Without mmdet (deployed runtime) nothing is imported.
+Importing the package imports no other library. It tells the registries of MMEngine and MMDetection
+where its modules are and, where mmcv is not compiled, answers for mmcv's ops with torch's and
+torchvision's; `integration/README.md` lists every change to another library.
 """
 
-from importlib.util import find_spec
-
+from .integration import amendments
+from .integration.lazy import lazy_names
 from .version import __version__
 
-if find_spec('mmdet') is not None:
-    from . import register
+amendments.install()
 
-    __all__ = ['__version__', 'register']
-else:
-    __all__ = ['__version__']
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        'LightHeadRCNN': 'detectors',
+        'SEShuffleNetV2': 'backbones.shufflenet_v2',
+        'ShuffleNetV2': 'backbones.shufflenet_v2',
+    },
+)
+__all__ += ['__version__']

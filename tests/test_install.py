@@ -17,18 +17,24 @@ from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
 
 import shufflenet_det
-from shufflenet_det.integration import startup as mmcv_finder
 
 PACKAGE = Path(shufflenet_det.__file__).parent
 MMDET_CONFIGS = Path(mmdet.__file__).parent / '.mim/configs'
 
-# Start-up code for a fresh interpreter: only the .pth hooks, or nothing, is in place.
+# Start-up code for a fresh interpreter: only what the .pth line does, or nothing, is in place.
 NO_HOOK = """
 import sys
-hooks = ('MmcvExtFinder', 'ConfigHookFinder')
-sys.meta_path[:] = [f for f in sys.meta_path if getattr(f, '__name__', '') not in hooks]
+ours = ('MmcvExtFinder', 'AmendingFinder')
+sys.meta_path[:] = [
+    f for f in sys.meta_path if not {getattr(f, '__name__', ''), type(f).__name__} & set(ours)
+]
+sys.modules.pop('shufflenet_det_startup', None)
 """
-HOOK = NO_HOOK + (PACKAGE / 'integration/shufflenet_det_mmcv.pth').read_text()
+HOOK = f"""{NO_HOOK}
+sys.path.append({str(PACKAGE / 'integration')!r})
+{(PACKAGE / 'integration/shufflenet_det.pth').read_text()}
+sys.path.pop()
+"""
 BUILT = """
 from mmcv.ops import nms
 from mmdet.registry import MODELS
@@ -99,13 +105,37 @@ def test_installation_carries_the_hook() -> None:
     site_packages = Path(sysconfig.get_path('purelib'))
     if not list(site_packages.glob('shufflenet_det-*.dist-info')):
         pytest.skip('shufflenet_det is on the path but not installed')
-    assert (site_packages / 'shufflenet_det_mmcv.pth').is_file()
+    for name in ('shufflenet_det.pth', 'shufflenet_det_startup.py'):
+        assert (site_packages / name).read_text() == (PACKAGE / 'integration' / name).read_text()
 
 
-def test_each_hook_is_one_line() -> None:
-    """site.py executes a .pth file line by line."""
-    lines = (PACKAGE / 'integration/shufflenet_det_mmcv.pth').read_text().splitlines()
-    assert len(lines) == 2 and all(line.startswith('import sys;') for line in lines)
+def test_hook_is_one_line_that_imports_one_module() -> None:
+    (line,) = (PACKAGE / 'integration/shufflenet_det.pth').read_text().splitlines()
+    assert line == 'import shufflenet_det_startup'
+
+
+@pytest.mark.parametrize('times', [1, 3])
+def test_hook_acts_once_however_often_it_is_read(times: int) -> None:
+    count = 'print([type(f).__name__ for f in sys.meta_path].count("AmendingFinder"),'
+    count += '[getattr(f, "__name__", "") for f in sys.meta_path].count("MmcvExtFinder"))'
+    done = run_python(
+        HOOK + (PACKAGE / 'integration/shufflenet_det.pth').read_text() * times + count
+    )
+    assert done.stdout.split() == ['1', '1'], done.stderr
+
+
+@pytest.mark.parametrize(
+    'ruin', [lambda folder: None, lambda folder: (folder / 'config_scope.py').write_text('')],
+    ids=['no files', 'another version'],
+)  # fmt: skip
+def test_hook_of_a_ruined_package_stops_nothing(ruin, tmp_path: Path) -> None:
+    """Of an uninstallation that left the .pth, or of another version of the package."""
+    folder = tmp_path / 'shufflenet_det/integration'
+    folder.mkdir(parents=True)
+    (tmp_path / 'shufflenet_det/__init__.py').touch()
+    ruin(folder)
+    done = run_python(HOOK + 'from mmengine.config import Config; print(Config.__name__)', tmp_path)
+    assert done.stdout.strip() == 'Config', done.stderr
 
 
 READ_CONFIG = """
@@ -140,13 +170,6 @@ def test_our_config_needs_the_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_config_hook_imports_nothing() -> None:
     done = run_python(HOOK + 'import mmengine.config as m; print("shufflenet_det" in sys.modules)')
     assert done.stdout.strip() == 'False', done.stderr
-
-
-def test_install_is_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, 'meta_path', [])
-    mmcv_finder.install()
-    mmcv_finder.install()
-    assert sys.meta_path == [mmcv_finder.MmcvExtFinder]
 
 
 # mmdet's own detectors

@@ -55,7 +55,7 @@ install_project() {
     extras="$(echo $extras | tr ' ' ',')"
     stamp="$("$PYTHON" -c 'import sys; print(sys.prefix)')/.shufflenet_det_${extras//,/_}"
     state="$REPO $(cat "$REPO/setup.py" "$REPO/shufflenet_det/version.py" \
-        "$REPO/shufflenet_det/integration/shufflenet_det_mmcv.pth" | cksum)"
+        "$REPO"/shufflenet_det/integration/shufflenet_det{.pth,_startup.py} | cksum)"
     if is_installed "$stamp" "$state"; then
         return
     fi

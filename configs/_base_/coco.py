@@ -6,14 +6,14 @@ val_ann = 'annotations/instances_val2017.json'
 scale = (1200, 800)
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='CheckedLoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='Resize', scale=scale, keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='CheckedLoadImage'),
     dict(type='Resize', scale=scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
@@ -53,6 +53,6 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='CocoMetric', ann_file=f'{data_root}/{val_ann}', metric='bbox', format_only=False
+    type='SafeCocoMetric', ann_file=f'{data_root}/{val_ann}', metric='bbox', format_only=False
 )
 test_evaluator = val_evaluator

@@ -2,7 +2,7 @@
 # warm-up over 500 iterations from 1/3. COCO train2017 has 117,266 images with objects:
 # 1.5M / 117,266 = 12.8 -> drop after epoch 13; 2.0M / 117,266 = 17.1 -> stop after epoch 17.
 # Other batch sizes: --auto-scale-lr.
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=17, val_interval=1)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=17, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(

@@ -1,19 +1,17 @@
-"""Backbones with the feature levels of a detector, one file a family."""
+"""Backbones with the feature levels of a detector, one file a family; the table needs no torch."""
 
-from .densenet import DenseNet
-from .mmdet_levels import LevelMobileNetV2, LevelResNet
-from .mobilenet_v1 import MobileNetV1
-from .shufflenet_v1 import ShuffleNetV1
-from .shufflenet_v2 import SEShuffleNetV2, ShuffleNetV2
-from .xception import Xception
+from shufflenet_det.integration.lazy import lazy_names
 
-__all__ = [
-    'DenseNet',
-    'LevelMobileNetV2',
-    'LevelResNet',
-    'MobileNetV1',
-    'SEShuffleNetV2',
-    'ShuffleNetV1',
-    'ShuffleNetV2',
-    'Xception',
-]
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        'DenseNet': 'densenet',
+        'LevelMobileNetV2': 'mmdet_levels',
+        'LevelResNet': 'mmdet_levels',
+        'MobileNetV1': 'mobilenet_v1',
+        'SEShuffleNetV2': 'shufflenet_v2',
+        'ShuffleNetV1': 'shufflenet_v1',
+        'ShuffleNetV2': 'shufflenet_v2',
+        'Xception': 'xception',
+    },
+)

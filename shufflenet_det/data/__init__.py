@@ -1,6 +1,14 @@
-"""Data sets: the generated demo set in COCO and Pascal VOC format."""
+"""Data sets: reading, checking, and the generated demo set in COCO and Pascal VOC format."""
 
-from .demo import CLASSES, PALETTE, DemoSet, generate
-from .voc import generate_voc
+from shufflenet_det.integration.lazy import lazy_names
 
-__all__ = ['CLASSES', 'PALETTE', 'DemoSet', 'generate', 'generate_voc']
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        'CLASSES': 'demo',
+        'PALETTE': 'demo',
+        'DemoSet': 'demo',
+        'generate': 'demo',
+        'generate_voc': 'voc',
+    },
+)

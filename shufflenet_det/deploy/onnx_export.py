@@ -34,7 +34,13 @@ OUTPUTS = {
 }
 """What a graph gives -> names of its outputs; levels are numbered, level0 is the finest."""
 
-PASSIVE = ('LoadImageFromFile', 'LoadImageFromNDArray', 'LoadAnnotations', 'PackDetInputs')
+PASSIVE = (
+    'CheckedLoadImage',
+    'LoadImageFromFile',
+    'LoadImageFromNDArray',
+    'LoadAnnotations',
+    'PackDetInputs',
+)
 """Steps of a test pipeline that do not change the image."""
 
 

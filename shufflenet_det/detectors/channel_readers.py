@@ -7,11 +7,9 @@ whose neck or head was left with another backbone's ``in_channels`` says so when
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import mmdet.registry
-import mmengine.registry
 import torch
 from mmdet.models import BaseDetector
 from torch import nn
@@ -120,7 +118,7 @@ def check_readers(config: Mapping, detector: BaseDetector) -> None:
     """
     backbone = detector.backbone
     levels = published(backbone)
-    if levels is None:
+    if levels is None or not isinstance(detector, BaseDetector):
         return
     channels = [width for width, _ in levels]
     if config.get('neck'):
@@ -156,19 +154,3 @@ def _fails(detector: BaseDetector, reader: Reader) -> bool:
         except Exception as error:  # of a head that wants more than features: nothing to say
             return type(error) is RuntimeError
     return False
-
-
-def install() -> None:
-    """Check every detector that a registry of MMEngine or MMDetection builds."""
-    for registry in (mmengine.registry.MODELS, mmdet.registry.MODELS):
-        registry.build_func = _checked(registry.build_func)
-
-
-def _checked(build: Callable) -> Callable:
-    def build_and_check(cfg, *args, **kwargs) -> nn.Module:
-        model = build(cfg, *args, **kwargs)
-        if isinstance(model, BaseDetector) and isinstance(cfg, Mapping) and 'backbone' in cfg:
-            check_readers(cfg, model)
-        return model
-
-    return build_and_check

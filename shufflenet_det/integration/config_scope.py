@@ -3,13 +3,15 @@
 mmengine 0.10.7 does it through `pkg_resources`, which setuptools 81 removed, and only for packages
 of OpenMMLab and configs in a folder. Here a package is what Python imports under the name.
 
-Nothing of mmengine is imported with this file, because `config_hook` runs it by its path.
+Nothing of mmengine is imported with this file, because the start-up file runs it by its path.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 
 def config_root(package: str) -> Path:
@@ -47,26 +49,9 @@ def config_path(name: str) -> Path:
     return path
 
 
-def install() -> None:
-    """Let mmengine's `_base_` and `mmengine.hub.get_config` find configs this way."""
-    from mmengine import hub
-    from mmengine.config import Config
-
-    install_bases(Config)
-    own = hub.get_config
-
-    def get_config(cfg_path: str, pretrained: bool = False) -> Config:
-        """`mmengine.hub.get_config`; mmengine's own where the weights' address is asked for."""
-        if pretrained:
-            return own(cfg_path, pretrained)
-        return Config.fromfile(config_path(cfg_path))
-
-    hub.get_config = hub.hub.get_config = get_config
-
-
-def install_bases(config: type) -> None:
-    """Let the `_base_` of mmengine's class `Config` find configs this way."""
-    own = config._get_cfg_path
+def find_bases(module: ModuleType) -> None:
+    """Let the `_base_` of `mmengine.config.config` find configs this way."""
+    own = module.Config._get_cfg_path
 
     def base_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if '::' not in cfg_path:
@@ -75,4 +60,33 @@ def install_bases(config: type) -> None:
         # A scope is a registry; a package without one, like ours, registers with MMDetection.
         return str(path), package if find_spec(f'{package}.registry') else None
 
-    config._get_cfg_path = staticmethod(base_path)
+    module.Config._get_cfg_path = staticmethod(base_path)
+
+
+def find_in_hub(module: ModuleType) -> None:
+    """Let `get_config` and `get_model` of `mmengine.hub` find configs this way.
+
+    mmengine's own answer where the weights' address is asked for, and build what has a registry.
+    """
+    own_config, own_model = module.get_config, module.get_model
+
+    def get_config(cfg_path: str, pretrained: bool = False) -> object:
+        if pretrained:
+            return own_config(cfg_path, pretrained)
+        from mmengine.config import Config
+
+        return Config.fromfile(config_path(cfg_path))
+
+    def get_model(cfg_path: str, pretrained: bool = False, **kwargs) -> object:
+        package = cfg_path.partition('::')[0]
+        if find_spec(f'{package}.registry'):
+            return own_model(cfg_path, pretrained, **kwargs)
+        from mmengine.registry import MODELS, DefaultScope
+
+        import_module(package)
+        cfg = module.get_config(cfg_path, pretrained)
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+            return MODELS.build(cfg.model, default_args=kwargs)
+
+    module.get_config = module.hub.get_config = get_config
+    module.get_model = module.hub.get_model = get_model

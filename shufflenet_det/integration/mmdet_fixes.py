@@ -1,13 +1,17 @@
-"""Faults of mmdet 3.3.0 that keep a detector from working with any backbone."""
+"""Faults of single releases of mmdet that keep a detector from working with any backbone."""
+
+from __future__ import annotations
 
 from functools import wraps
+from importlib.metadata import version
+from types import ModuleType
 
-from mmdet.models.dense_heads import SSDHead
 
-
-def install() -> None:
-    """Let SSD predict: its head reads a loss_cls that it never sets (mmdetection issue 11063)."""
-    init = SSDHead.__init__
+def let_ssd_predict(module: ModuleType) -> None:
+    """mmdet 3.3.0's SSD head reads a loss_cls that it never sets (mmdetection issue 11063)."""
+    if version('mmdet') != '3.3.0':
+        return
+    init = module.SSDHead.__init__
 
     @wraps(init)
     def with_loss_cls(self, *args, **kwargs) -> None:
@@ -15,4 +19,4 @@ def install() -> None:
         if not hasattr(self, 'loss_cls'):
             self.loss_cls = None
 
-    SSDHead.__init__ = with_loss_cls
+    module.SSDHead.__init__ = with_loss_cls

@@ -18,8 +18,11 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from shufflenet_det.checkpoints import read_checkpoint
 from shufflenet_det.checkpoints.atomic import remove_leftovers, replace_file
 from shufflenet_det.checkpoints.files import URL_TABLES, resolve
+from shufflenet_det.checkpoints.safe_types import allow_mmengine_types
 
 from .resume import Resumable
+
+allow_mmengine_types()
 
 INTERRUPTED = 'interrupted.pth'
 POINTER = 'last_checkpoint'

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
+from multiprocessing.util import register_after_fork
 from pathlib import Path
 
 import torch
@@ -128,7 +129,7 @@ class StopRequest:
         self._handles = threading.current_thread() is threading.main_thread()
         if self._handles:
             self._previous = signal.signal(signal.SIGTERM, self._note)
-            os.register_at_fork(after_in_child=self.remove)
+            register_after_fork(self, StopRequest.remove)  # forgotten with this object
 
     def _note(self, number: int, frame: object) -> None:
         if os.getpid() != self._owner:  # a forked process that has not removed it yet

@@ -177,7 +177,7 @@ def _resizing(pipelines: Iterable[list]) -> list[tuple[list, int]]:
 
 def _loaded(pipeline: list) -> int:
     """How many steps of a pipeline load image and annotations."""
-    return 1 + max(i for i, step in enumerate(pipeline) if step['type'].startswith('Load'))
+    return 1 + max(i for i, step in enumerate(pipeline) if 'Load' in step['type'])
 
 
 STEPS = {step.__name__: step for step in (append, roi_box_heads, multi_scale, mosaic_mixup, tta)}

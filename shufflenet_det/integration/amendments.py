@@ -1,0 +1,59 @@
+"""Every change to another library, as a table; `install` is all that importing the package does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from . import config_scope, mmdet_fixes, registration, shufflenet_det_startup
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """A change to a module of another library.
+
+    Args:
+        module: Its dotted name.
+        change: Called once with the module, as soon as it is imported.
+        reason: Why.
+    """
+
+    module: str
+    change: Callable[[ModuleType], None]
+    reason: str
+
+
+AMENDMENTS = (
+    Amendment(
+        'mmengine.registry',
+        registration.locate,
+        'the registries find our modules, which they import when they are first asked for a class',
+    ),
+    Amendment('mmdet.registry', registration.locate, 'as above, for the scope `mmdet`'),
+    Amendment(
+        'mmengine.registry',
+        registration.check_detectors,
+        'a detector around one of our backbones whose neck or head expects other channels says so',
+    ),
+    Amendment('mmdet.registry', registration.check_detectors, 'as above'),
+    Amendment(
+        'mmengine.hub',
+        config_scope.find_in_hub,
+        '`get_config` and `get_model` need pkg_resources, which setuptools 81 removed, and know '
+        'only packages of OpenMMLab',
+    ),
+    Amendment(
+        'mmdet.models.dense_heads.ssd_head',
+        mmdet_fixes.let_ssd_predict,
+        'mmdet 3.3.0 only: SSD cannot predict, its head reads a `loss_cls` that it never sets',
+    ),
+)
+"""Beside them, `shufflenet_det_startup` answers for `mmcv._ext` and for the `_base_` of configs."""
+
+
+def install() -> None:
+    """Make all changes, each once: to what is imported already now, to the rest when it is."""
+    shufflenet_det_startup.install()
+    for row in AMENDMENTS:
+        shufflenet_det_startup.amend(row.module, row.change.__name__, row.change)

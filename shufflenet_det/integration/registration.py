@@ -1,0 +1,62 @@
+"""What MMEngine's and MMDetection's registries learn: where our modules are, and one check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+LOCATIONS = {
+    'DATA_SAMPLERS': ('shufflenet_det.training.resume',),
+    'DATASETS': ('shufflenet_det.data.demo_dataset',),
+    'HOOKS': ('shufflenet_det.training.checkpoint', 'shufflenet_det.training.protection'),
+    'LOOPS': ('shufflenet_det.training.resume',),
+    'METRICS': ('shufflenet_det.training.metric',),
+    'MODELS': (
+        'shufflenet_det.backbones.densenet',
+        'shufflenet_det.backbones.mmdet_levels',
+        'shufflenet_det.backbones.mobilenet_v1',
+        'shufflenet_det.backbones.shufflenet_v1',
+        'shufflenet_det.backbones.shufflenet_v2',
+        'shufflenet_det.backbones.xception',
+        'shufflenet_det.detectors',
+    ),
+    'OPTIM_WRAPPERS': ('shufflenet_det.training.bfloat16',),
+    'TASK_UTILS': ('shufflenet_det.detectors',),
+    'TRANSFORMS': ('shufflenet_det.data.images',),
+}
+"""Registry -> modules that it imports when it is first asked for a class."""
+
+
+def locate(registries: ModuleType) -> None:
+    """Tell the registries of `mmengine.registry` or `mmdet.registry` where our modules are.
+
+    One that has been asked already, and imports its locations only once, gets them now.
+    """
+    if find_spec('mmdet') is None:
+        return
+    for name, modules in LOCATIONS.items():
+        registry = getattr(registries, name)
+        registry._locations = [*registry._locations, *modules]
+        if registry._imported:
+            for module in modules:
+                import_module(module)
+
+
+def check_detectors(registries: ModuleType) -> None:
+    """Check every detector that the registry of models builds around one of our backbones."""
+    registries.MODELS.build_func = _checked(registries.MODELS.build_func)
+
+
+def _checked(build: Callable) -> Callable:
+    @wraps(build)
+    def build_and_check(cfg, *args, **kwargs) -> object:
+        model = build(cfg, *args, **kwargs)
+        if isinstance(cfg, Mapping) and hasattr(getattr(model, 'backbone', None), 'out_channels'):
+            readers = import_module('shufflenet_det.detectors.channel_readers')
+            readers.check_readers(cfg, model)
+        return model
+
+    return build_and_check
