@@ -98,9 +98,8 @@ def test_a_training_leaves_nothing_behind() -> None:
     run = 'train()'
     states = effects('import shufflenet_det', TRAIN, run, run, run)
     assert states[-2] == states[-1]
-    for key in ('forks', 'backend', 'filters'):
-        assert states[-1][key] == states[2][key], key
-    assert not [m for m in states[-1]['modules'] if m == 'shufflenet_det.bench']
+    assert states[-1]['backend'] == states[0]['backend']
+    assert 'shufflenet_det.bench' not in states[-1]['modules']
 
 
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmdet', 'matplotlib', 'pycocotools')

@@ -1,5 +1,7 @@
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -96,14 +98,19 @@ def test_sigterm_is_noted_and_handled_as_before_afterwards():
 
 
 def test_forked_process_handles_sigterm_as_before():
+    """A worker of a pool or a data loader: Python would call the handler too late there."""
     before = signal.getsignal(signal.SIGTERM)
     request = StopRequest()
-    child = os.fork()
-    if not child:
-        os._exit(0 if signal.getsignal(signal.SIGTERM) is before else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    child = multiprocessing.get_context('fork').Process(target=_end_if_handled_by, args=(before,))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
     assert signal.getsignal(signal.SIGTERM) == request._note
     request.remove()
+
+
+def _end_if_handled_by(handler):
+    sys.exit(signal.getsignal(signal.SIGTERM) is not handler)
 
 
 def test_training_in_a_thread_leaves_sigterm_alone():
