@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import resolve_name
 from types import ModuleType
 
 LOCATIONS = {
@@ -28,6 +29,9 @@ LOCATIONS = {
     'TRANSFORMS': ('shufflenet_det.data.images',),
 }
 """Registry -> modules that it imports when it is first asked for a class."""
+
+CHECK = 'shufflenet_det.detectors.channel_readers:check_readers'
+"""Called with the config and what was built from it."""
 
 
 def locate(registries: ModuleType) -> None:
@@ -55,8 +59,7 @@ def _checked(build: Callable) -> Callable:
     def build_and_check(cfg, *args, **kwargs) -> object:
         model = build(cfg, *args, **kwargs)
         if isinstance(cfg, Mapping) and hasattr(getattr(model, 'backbone', None), 'out_channels'):
-            readers = import_module('shufflenet_det.detectors.channel_readers')
-            readers.check_readers(cfg, model)
+            resolve_name(CHECK)(cfg, model)
         return model
 
     return build_and_check
