@@ -7,4 +7,6 @@ _base_ = [
     './_base_/runtime.py',
 ]
 
-model = dict(backbone=dict(arch='50', frozen_stages=-1, norm_eval=False))
+model = dict(
+    backbone=dict(arch='50', frozen_stages=-1, norm_eval=False, norm_cfg=dict(requires_grad=True))
+)

@@ -18,6 +18,9 @@ def parse_args() -> argparse.Namespace:
     what.add_argument('--arch', nargs='+', help='names, "snv2_*", table8 or all')
     what.add_argument('--config', nargs='+', help='CONFIG or CONFIG=CHECKPOINT of MMDetection')
     parser.add_argument(
+        '--option', nargs='+', default=[], help='configs/options for every --config'
+    )
+    parser.add_argument(
         '--forms', nargs='+', default=['eager'],
         help=f'backbones: {list(FORMS)}; detectors: {list(DETECTOR_FORMS)}',
     )  # fmt: skip
@@ -47,7 +50,11 @@ def measure_backbones(args: argparse.Namespace) -> None:
 def measure_detectors(args: argparse.Namespace) -> None:
     size = tuple(args.size or (800, 1216))
     x = torch.randn(args.batch, 3, *size).to(args.device, getattr(torch, args.dtype))
-    runs = [run for target in args.config for run in prepare_detector(target, args.forms, x)]
+    runs = [
+        run
+        for target in args.config
+        for run in prepare_detector(target, args.forms, x, args.option)
+    ]
     rows = run_detectors(runs, args.turns, args.seconds)
     command_line.finish(args, 'detector latency', size, rows=rows)
 

@@ -4,7 +4,7 @@
 _base_ = './lighthead_s.py'
 
 model = dict(
-    backbone=dict(out_indices=(1, 2, 3), output_stride=32),
+    backbone=dict(out_indices=(1, 2, 3)),
     neck=dict(type='FPN', out_channels=128, add_extra_convs=False, num_outs=4),
     rpn_head=dict(in_indices=None, anchor_generator=dict(scales=[4, 8])),
     roi_head=dict(

@@ -1,7 +1,6 @@
 # Light-Head R-CNN (arXiv 1711.07264), setting S (small, fast backbone), single level.
-# The RPN reads C4, the thin map of 490 channels is made from C5. in_channels and strides are
-# read from the backbone. C5 stands at stride 16 with a dilated last stage; for the paper's
-# stride 32 set backbone.output_stride=32, for stride 16 without atrous backbone.last_dilation=1.
+# The RPN reads C4, the thin map of 490 channels is made from C5 at stride 32. in_channels and
+# strides are read from the backbone. What differs from the paper and its code: configs/README.md.
 num_classes = 80
 model = dict(
     type='LightHeadRCNN',
@@ -16,9 +15,10 @@ model = dict(
         type='ShuffleNetV2',
         arch='1.0x',
         out_indices=(2, 3),
-        output_stride=16,
+        output_stride=32,
         frozen_stages=1,
         norm_eval=True,
+        norm_cfg=dict(type='BN', requires_grad=False),
     ),
     rpn_head=dict(
         type='LevelRPNHead',
@@ -34,7 +34,9 @@ model = dict(
     roi_head=dict(
         type='LightHeadRoIHead',
         in_indices=(1,),
-        thin_map=dict(type='LargeSeparableConv2d', mid_channels=64, out_channels=490),
+        thin_map=dict(
+            type='LargeSeparableConv2d', mid_channels=64, out_channels=490, gradient_factor=3.0
+        ),
         bbox_roi_extractor=dict(
             type='PSRoIExtractor',
             roi_layer=dict(type='PSRoIAlign', output_size=7, sampling_ratio=2),
@@ -59,7 +61,9 @@ model = dict(
                 type='MaxIoUAssigner',
                 pos_iou_thr=0.7,
                 neg_iou_thr=0.3,
-                min_pos_iou=0.3,
+                # The best anchor of each box is positive; at 0 a box that overlaps none would
+                # make every anchor positive.
+                min_pos_iou=1e-6,
                 match_low_quality=True,
                 ignore_iof_thr=-1,
             ),
@@ -84,12 +88,7 @@ model = dict(
                 match_low_quality=False,
                 ignore_iof_thr=-1,
             ),
-            # Online hard example mining by classification + box loss:
-            # sampler=dict(_delete_=True, type='LightHeadOHEMSampler', num=256)
-            sampler=dict(
-                type='RandomSampler', num=256, pos_fraction=0.25, neg_pos_ub=-1,
-                add_gt_as_proposals=True,
-            ),
+            sampler=dict(type='LightHeadOHEMSampler', num=256),
             pos_weight=-1,
             debug=False,
         ),

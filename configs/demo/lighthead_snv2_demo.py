@@ -1,7 +1,7 @@
 # The generated shapes set (python tools/make_demo_data.py), ShuffleNet V2 1.0x from scratch,
 # made to be trained on two CPU cores in minutes: FPN form and a small head. What learns faster from
-# scratch is on: the paper's residual units, BN behind the thin map's convs, a high learning rate,
-# heavier box losses.
+# scratch is on: the paper's residual units, BN that trains, also behind the thin map's convs, a
+# high learning rate, heavier box losses. RoIs are sampled at random, gradients are as they come.
 _base_ = ['../_base_/lighthead_fpn.py', '../_base_/coco.py', '../_base_/runtime.py']
 
 data_root = '{{$DEMO_ROOT:data/demo}}'
@@ -10,7 +10,9 @@ max_epochs = 40
 scale = (192, 192)
 
 model = dict(
-    backbone=dict(residual=True, frozen_stages=-1, norm_eval=False),
+    backbone=dict(
+        residual=True, frozen_stages=-1, norm_eval=False, norm_cfg=dict(requires_grad=True)
+    ),
     neck=dict(out_channels=64, num_outs=3, norm_cfg=dict(type='BN')),
     rpn_head=dict(
         feat_channels=64,
@@ -18,18 +20,26 @@ model = dict(
         loss_bbox=dict(loss_weight=5.0),
     ),
     roi_head=dict(
-        thin_map=dict(mid_channels=16, kernel_size=5, norm_cfg=dict(type='BN')),
+        thin_map=dict(
+            mid_channels=16, kernel_size=5, norm_cfg=dict(type='BN'), gradient_factor=1.0
+        ),
         bbox_roi_extractor=dict(finest_scale=28),
         bbox_head=dict(
             num_classes=num_classes, fc_out_channels=256, loss_bbox=dict(loss_weight=3.0)
         ),
     ),
     train_cfg=dict(
+        rpn=dict(assigner=dict(min_pos_iou=0.3)),
         rpn_proposal=dict(nms_pre=200, max_per_img=200),
-        rcnn=dict(sampler=dict(num=64, pos_fraction=0.5)),
+        rcnn=dict(
+            sampler=dict(
+                _delete_=True, type='RandomSampler', num=64, pos_fraction=0.5, neg_pos_ub=-1,
+                add_gt_as_proposals=True,
+            )
+        ),
     ),
     test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=200), rcnn=dict(score_thr=0.05)),
-)
+)  # fmt: skip
 train_pipeline = [
     dict(type='CheckedLoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),

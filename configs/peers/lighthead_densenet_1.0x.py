@@ -13,6 +13,5 @@ model = dict(
         type='DenseNet',
         arch='1.0x',
         out_indices=(2, 3),
-        output_stride=16,
     )
 )

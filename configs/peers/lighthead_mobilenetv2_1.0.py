@@ -13,6 +13,5 @@ model = dict(
         type='LevelMobileNetV2',
         widen_factor=1.0,
         out_indices=(2, 3),
-        output_stride=16,
     )
 )

@@ -17,6 +17,7 @@ model = dict(
         out_indices=(2, 3),
         output_stride=16,
         frozen_stages=1,
+        norm_cfg=dict(type='BN', requires_grad=False),
         init_cfg=dict(type='Pretrained', checkpoint='open-mmlab://detectron2/resnet50_caffe'),
     ),
 )

@@ -14,6 +14,5 @@ model = dict(
         groups=3,
         arch='1.0x',
         out_indices=(2, 3),
-        output_stride=16,
     )
 )

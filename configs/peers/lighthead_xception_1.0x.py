@@ -13,6 +13,5 @@ model = dict(
         type='Xception',
         arch='1.0x',
         out_indices=(2, 3),
-        output_stride=16,
     )
 )

@@ -69,7 +69,7 @@ class LevelBackbone(BaseModule):
             net has a last 1x1 conv, 4 (stride 32). What no level needs is not built.
         output_stride: 32, or 16: the last stage then keeps stride 1.
         last_dilation: Dilation of the last stage's 3x3 convs when output_stride is 16; 2 keeps
-            the receptive field (atrous), 1 does not.
+            the receptive field (atrous), 1 does not. None is 2 at 16 and 1 at 32.
         frozen_stages: -1 freezes nothing, 0 the stem, k the stem and levels 0 to k - 1.
         conv_cfg, norm_cfg, act_cfg: As in every MMDetection backbone.
         norm_eval: Keep all BN layers in eval mode while training.
@@ -81,7 +81,7 @@ class LevelBackbone(BaseModule):
         out_strides: Stride of each output, in the order of out_indices.
 
     Raises:
-        ValueError: If out_indices, frozen_stages or output_stride is not allowed.
+        ValueError: If out_indices, frozen_stages, output_stride or last_dilation is not allowed.
     """
 
     stem_names: tuple[str, ...] = ('conv1', 'maxpool')
@@ -92,7 +92,7 @@ class LevelBackbone(BaseModule):
         arch: Arch,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         output_stride: int = 32,
-        last_dilation: int = 2,
+        last_dilation: int | None = None,
         frozen_stages: int = -1,
         conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
@@ -107,7 +107,8 @@ class LevelBackbone(BaseModule):
         last_level = self.out_indices[-1]
         check_choice('output_stride', output_stride, (16, 32))
         check_choice('frozen_stages', frozen_stages, range(-1, last_level + 2))
-        self.output_stride, self.last_dilation = output_stride, last_dilation
+        self.output_stride = output_stride
+        self.last_dilation = last_stage_dilation(output_stride, last_dilation)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
@@ -121,8 +122,9 @@ class LevelBackbone(BaseModule):
         stride = self.stem_stride
         for level in range(last_level + 1):
             target = min(LEVEL_STRIDES[level], output_stride)
-            atrous = level == 3 and output_stride == 16
-            module = self.make_level(level, target // stride, last_dilation if atrous else 1)
+            module = self.make_level(
+                level, target // stride, self.last_dilation if level == 3 else 1
+            )
             if module is not None:
                 self.add_module(LEVELS[level], module)
             stride = target
@@ -173,6 +175,26 @@ def published_levels(
     """Channels and strides of the levels that a backbone hands out."""
     channels = tuple(level_channels[i] for i in out_indices)
     return channels, tuple(min(LEVEL_STRIDES[i], output_stride) for i in out_indices)
+
+
+def last_stage_dilation(output_stride: int, last_dilation: int | None) -> int:
+    """Dilation of the last stage's 3x3 convs.
+
+    Args:
+        output_stride: 16 or 32.
+        last_dilation: None is 2 at output stride 16, which keeps the receptive field, and 1 at 32.
+
+    Raises:
+        ValueError: If a stage that strides is to be dilated.
+    """
+    if last_dilation is None:
+        return 2 if output_stride == 16 else 1
+    if output_stride == 32 and last_dilation != 1:
+        raise ValueError(
+            f'last_dilation={last_dilation} (atrous) needs output_stride=16, and output_stride is '
+            '32: set output_stride=16, or leave last_dilation out'
+        )
+    return last_dilation
 
 
 def unstride(stage: nn.Module, dilation: int) -> None:

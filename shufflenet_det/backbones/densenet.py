@@ -36,7 +36,7 @@ class DenseNet(LevelBackbone):
         arch: str = '1.0x',
         out_indices: Sequence[int] = (0, 1, 2, 3),
         output_stride: int = 32,
-        last_dilation: int = 2,
+        last_dilation: int | None = None,
         frozen_stages: int = -1,
         norm_eval: bool = False,
         with_cp: bool = False,

@@ -10,7 +10,13 @@ from mmdet.models.utils import make_divisible
 from mmdet.registry import MODELS
 from torch import nn
 
-from .base import check_choice, checked_out_indices, published_levels, unstride
+from .base import (
+    check_choice,
+    checked_out_indices,
+    last_stage_dilation,
+    published_levels,
+    unstride,
+)
 
 # Index of the last of MMDetection's MobileNetV2 layers of each level; 7 is the last 1x1 conv.
 _MOBILENET_LAYERS = (1, 2, 4, 6, 7)
@@ -30,7 +36,7 @@ class LevelMobileNetV2(MobileNetV2):
         out_indices: Increasing levels out of 0, 1, 2, 3 (strides 4, 8, 16, 32) and 4 (the last
             1x1 conv, stride 32). What no level needs is not built.
         output_stride: 32, or 16: the layers behind level 2 then keep stride 1.
-        last_dilation: Dilation of their 3x3 convs when output_stride is 16.
+        last_dilation: Dilation of their 3x3 convs when output_stride is 16; None is 2.
         frozen_stages: -1 freezes nothing, 0 the stem, k the stem and levels 0 to k - 1.
         kwargs: As in MMDetection's.
 
@@ -38,7 +44,7 @@ class LevelMobileNetV2(MobileNetV2):
         out_channels, out_strides: Of each output, in the order of out_indices.
 
     Raises:
-        ValueError: If out_indices, frozen_stages or output_stride is not allowed.
+        ValueError: If out_indices, frozen_stages, output_stride or last_dilation is not allowed.
     """
 
     def __init__(
@@ -48,12 +54,13 @@ class LevelMobileNetV2(MobileNetV2):
         keep_last: bool = False,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         output_stride: int = 32,
-        last_dilation: int = 2,
+        last_dilation: int | None = None,
         frozen_stages: int = -1,
         **kwargs,
     ) -> None:
         levels = checked_out_indices(out_indices)
         check_choice('output_stride', output_stride, (16, 32))
+        dilation = last_stage_dilation(output_stride, last_dilation)
         check_choice('frozen_stages', frozen_stages, range(-1, min(levels[-1], 3) + 2))
         frozen = frozen_stages if frozen_stages < 1 else _MOBILENET_LAYERS[frozen_stages - 1] + 1
         self._divisor, self._keep_last = divisor, keep_last
@@ -73,7 +80,7 @@ class LevelMobileNetV2(MobileNetV2):
         self.out_channels, self.out_strides = published_levels(channels, levels, output_stride)
         if output_stride == 16:
             for name in self.layers[_MOBILENET_LAYERS[2] + 1 : _MOBILENET_LAYERS[3] + 1]:
-                unstride(getattr(self, name), last_dilation)
+                unstride(getattr(self, name), dilation)
         last = self.out_indices[-1]
         for name in self.layers[last + 1 :]:
             delattr(self, name)
@@ -108,14 +115,14 @@ class LevelResNet(ResNet):
         depth: 18, 34, 50, 101 or 152.
         out_indices: Increasing levels out of 0, 1, 2, 3 (strides 4, 8, 16, 32).
         output_stride: 32, or 16: the last stage then keeps stride 1.
-        last_dilation: Dilation of its 3x3 convs when output_stride is 16.
+        last_dilation: Dilation of its 3x3 convs when output_stride is 16; None is 2.
         kwargs: As in MMDetection's, where frozen_stages and norm_eval default to -1 and True.
 
     Attributes:
         out_channels, out_strides: Of each output, in the order of out_indices.
 
     Raises:
-        ValueError: If out_indices or output_stride is not allowed.
+        ValueError: If out_indices, output_stride or last_dilation is not allowed.
     """
 
     def __init__(
@@ -123,14 +130,15 @@ class LevelResNet(ResNet):
         depth: int = 50,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         output_stride: int = 32,
-        last_dilation: int = 2,
+        last_dilation: int | None = None,
         **kwargs,
     ) -> None:
         levels = checked_out_indices(out_indices, 4)
         check_choice('output_stride', output_stride, (16, 32))
+        dilation = last_stage_dilation(output_stride, last_dilation)
         strides, dilations = (1, 2, 2, 2), (1, 1, 1, 1)
         if output_stride == 16:
-            strides, dilations = (1, 2, 2, 1), (1, 1, 1, last_dilation)
+            strides, dilations = (1, 2, 2, 1), (1, 1, 1, dilation)
         stages = levels[-1] + 1
         super().__init__(
             depth,

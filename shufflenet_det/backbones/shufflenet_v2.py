@@ -143,7 +143,8 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
         out_strides: Stride of each output, in the order of out_indices.
 
     Raises:
-        ValueError: If arch, out_indices, frozen_stages or output_stride is not allowed.
+        ValueError: If arch, out_indices, frozen_stages, output_stride or last_dilation is not
+            allowed.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MethodType
 
@@ -32,7 +32,9 @@ HEADS = ('rpn_head', 'roi_head.bbox_head', 'bbox_head')
 """What gives out boxes and scores."""
 
 
-def build_detector(config: str | Path, checkpoint: str | None = None) -> nn.Module:
+def build_detector(
+    config: str | Path, checkpoint: str | None = None, options: Sequence[str] = ()
+) -> nn.Module:
     """A detector in eval mode, with fresh weights unless a checkpoint is given.
 
     The fresh weights of a config are always the same, so that its forms do the same work.
@@ -40,13 +42,18 @@ def build_detector(config: str | Path, checkpoint: str | None = None) -> nn.Modu
     heads with focal loss start by themselves: else as many classes of as many RoIs as chance has it
     would pass a low score threshold, and suppression would take most of the time.
 
+    Args:
+        config: Config file.
+        checkpoint: Weights.
+        options: Names of configs/options to put on the config.
+
     Raises:
         FileNotFoundError: If config or checkpoint does not exist.
         ValueError: If the config does not build, or the checkpoint does not fit it.
     """
     register_all_modules()
     try:
-        cfg = load_config(config)
+        cfg = load_config(config, named=options)
         for part in (cfg.model, cfg.model.get('backbone', {})):
             part['init_cfg'] = None
         model = MODELS.build(cfg.model)

@@ -45,6 +45,8 @@ class DetectorRow:
 
     Args:
         config: Name of the config file.
+        options: Options of configs/options on it.
+        weights: Name of the checkpoint file; ``random`` where there was none.
         form: A key of :data:`DETECTOR_FORMS`.
         total: The whole of ``predict``, from the normalised image to the boxes.
         without_post: ``total`` without the last decoding and suppression; None where these
@@ -55,6 +57,8 @@ class DetectorRow:
     """
 
     config: str
+    options: tuple[str, ...]
+    weights: str
     form: str
     total: Timing
     without_post: Timing | None
@@ -69,19 +73,25 @@ class DetectorRun:
         config: Config file.
         form: A key of :data:`DETECTOR_FORMS`.
         x: Normalised images (N, 3, H, W); the detector moves to their device and dtype.
-        checkpoint: Weights, as in :func:`build_detector`.
+        checkpoint, options: As in :func:`build_detector`.
 
     Raises:
         ValueError: If the form is unknown, or the detector cannot take it or the input.
     """
 
     def __init__(
-        self, config: str | Path, form: str, x: Tensor, checkpoint: str | None = None
+        self,
+        config: str | Path,
+        form: str,
+        x: Tensor,
+        checkpoint: str | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         if form not in DETECTOR_FORMS:
             raise ValueError(f'form {form!r} is not for detectors; allowed: {list(DETECTOR_FORMS)}')
         self.config, self.form, self.x, self.device = Path(config).stem, form, x, str(x.device)
-        self.model = build_detector(config, checkpoint).to(x.device)
+        self.options, self.weights = tuple(options), Path(checkpoint or 'random').name
+        self.model = build_detector(config, checkpoint, options).to(x.device)
         try:
             self.model = DETECTOR_FORMS[form](self.model, x.float())
             if x.dtype != torch.float32:
@@ -118,7 +128,7 @@ class DetectorRun:
         images = len(self.x)
         peak = None if self.form in OUTSIDE_TORCH else peak_memory(self, self.device)
         return DetectorRow(
-            self.config, self.form,
+            self.config, self.options, self.weights, self.form,
             summarise('detector', self.totals, 1, images, peak),
             summarise('without post-processing', without, 1, images) if post else None,
             tuple(summarise(part, ms, 1, images) for part, ms in self.spent.items() if any(ms)),
@@ -126,17 +136,19 @@ class DetectorRun:
         )  # fmt: skip
 
 
-def prepare_detector(target: str, forms: Sequence[str], x: Tensor) -> list[DetectorRun]:
+def prepare_detector(
+    target: str, forms: Sequence[str], x: Tensor, options: Sequence[str] = ()
+) -> list[DetectorRun]:
     """A detector in those of the forms that exist for its backbone.
 
     Args:
         target: ``CONFIG`` or ``CONFIG=CHECKPOINT``.
-        forms, x: As in :class:`DetectorRun`.
+        forms, x, options: As in :class:`DetectorRun`.
     """
     config, _, checkpoint = target.partition('=')
     backbone = load_config(config).get('model', {}).get('backbone', {})
     existing = forms_for(config, backbone, forms)
-    return [DetectorRun(config, form, x, checkpoint or None) for form in existing]
+    return [DetectorRun(config, form, x, checkpoint or None, options) for form in existing]
 
 
 def run_detectors(

@@ -132,7 +132,7 @@ def _times(name: str, results: Mapping[str, Mapping]) -> Iterator[dict]:
             continue
         where = result['environment']
         for row in result['rows']:
-            if row['config'] == name:
+            if row['config'] == name and not row['options']:
                 total = row['total']
                 yield {
                     'value': round(total['median_ms'] / total['images'], 2),

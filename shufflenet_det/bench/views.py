@@ -125,11 +125,12 @@ def detector_tables(result: Mapping) -> Iterator[Table]:
     rows = result['rows']
     first = dict(timing=rows[0]['total'])
     yield Table(
-        'speed', 'Whole detectors, from the normalised image to the boxes.',
+        'speed', 'Whole detectors, from the normalised image to the boxes; in brackets what is '
+        'on the config, and the weights.',
         ('config', 'form', *_TIME_HEADER, 'ms without post-processing', 'boxes',
          'speed / first row', 'peak MiB'),
         tuple(
-            (row['config'], row['form'], *_times(row['total']),
+            (_detector_name(row), row['form'], *_times(row['total']),
              (row['without_post'] or {}).get('median_ms'), row['detections'],
              faster(dict(timing=row['total']), first), _mib(row['total']))
             for row in rows
@@ -140,10 +141,15 @@ def detector_tables(result: Mapping) -> Iterator[Table]:
     yield Table(
         'parts', 'Parts of the detectors, median ms.', ('config', 'form', *names),
         tuple(
-            (row['config'], row['form'], *(of_row.get(name) for name in names))
+            (_detector_name(row), row['form'], *(of_row.get(name) for name in names))
             for row, of_row in zip(rows, parts, strict=True)
         ),
     )  # fmt: skip
+
+
+def _detector_name(row: Mapping) -> str:
+    details = ', '.join([*row['options'], f'{row["weights"]} weights'])
+    return f'{row["config"]} ({details})'
 
 
 def reuse_tables(result: Mapping) -> Iterator[Table]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchvision.ops import SqueezeExcitation
 
 from shufflenet_det.archs import LEVEL_STRIDES, LEVELS, ShuffleNetV2Arch, get_arch
+from shufflenet_det.backbones.base import last_stage_dilation
 
 from .banded import BandedPool, gather_channels
 from .channel_plan import Order, Piece, StagePlan, padded, places
@@ -166,7 +167,7 @@ class ShuffleFreeBackbone(BaseModule):
         large_receptive_field: bool | None = None,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         output_stride: int = 32,
-        last_dilation: int = 2,
+        last_dilation: int | None = None,
         act_cfg: dict | None = None,
         original_order: bool = True,
         align: int = 1,
@@ -187,7 +188,7 @@ class ShuffleFreeBackbone(BaseModule):
             atrous = output_stride == 16 and LEVELS[level] == 'stage4'
             stage = ShuffleFreeStage(
                 channels, units, order, self.arch, act_cfg, 1 if level == 0 or atrous else 2,
-                last_dilation if atrous else 1, align,
+                last_stage_dilation(output_stride, last_dilation) if atrous else 1, align,
             )  # fmt: skip
             self.add_module(LEVELS[level], stage)
             orders[level] = order = stage.out_order

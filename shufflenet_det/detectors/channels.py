@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 
 from .channel_readers import Reader
@@ -26,6 +27,7 @@ def fill_from_backbone(
         return neck, rpn_head, roi_head
     if neck is not None:
         _fill(neck, 'in_channels', [channels for channels, _ in levels], 'neck')
+        _check_pyramid([stride for _, stride in levels])
         levels = neck_levels(neck, levels)
     rpn_levels = _pick(levels, rpn_head.get('in_indices'), 'rpn_head')
     _fill(rpn_head, 'in_channels', rpn_levels[0][0], 'rpn_head')
@@ -46,6 +48,14 @@ def neck_levels(neck: dict, levels: list[Level]) -> list[Level]:
     while len(strides) < neck['num_outs']:
         strides.append(strides[-1] * 2)
     return [(neck['out_channels'], stride) for stride in strides]
+
+
+def _check_pyramid(strides: Sequence[int]) -> None:
+    if any(b != 2 * a for a, b in itertools.pairwise(strides)):
+        raise ValueError(
+            f'neck: the backbone hands out strides {list(strides)}, and a pyramid needs each twice '
+            'the one before: set backbone.output_stride=32, and leave out the option atrous'
+        )
 
 
 def _pick(levels: list, indices: Sequence[int] | None, name: str) -> list[Level]:

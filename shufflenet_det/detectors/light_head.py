@@ -22,6 +22,24 @@ from .rpn_nms import batched_nms_topk
 PS_BINS = 7
 
 
+class _ScaleGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * ctx.factor, None
+
+
+def scale_gradient(x: Tensor, factor: float) -> Tensor:
+    """A tensor as it is, whose gradient is multiplied by a factor; where none is kept, x itself."""
+    if factor == 1 or not (torch.is_grad_enabled() and x.requires_grad):
+        return x
+    return _ScaleGradient.apply(x, factor)
+
+
 @MODELS.register_module()
 class LargeSeparableConv2d(BaseModule):
     """Large separable convolution that makes the thin feature map.
@@ -37,10 +55,12 @@ class LargeSeparableConv2d(BaseModule):
         kernel_size: k, odd, so that the map keeps its size.
         norm_cfg: Normalisation between the sum and its ReLU; None as in the paper. Training from
             scratch is much faster with it.
+        gradient_factor: The gradients of the convs' weights and biases are multiplied by it, that
+            of the feature map that is read is not; 3 in the authors' code.
         init_cfg: As in every MMDetection module.
 
     Raises:
-        ValueError: If kernel_size is even.
+        ValueError: If kernel_size is even, or gradient_factor is not above 0.
     """
 
     def __init__(
@@ -50,11 +70,17 @@ class LargeSeparableConv2d(BaseModule):
         out_channels: int = 10 * PS_BINS**2,
         kernel_size: int = 15,
         norm_cfg: dict | None = None,
+        gradient_factor: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size={kernel_size} is not allowed; give an odd number')
+        if gradient_factor <= 0:
+            raise ValueError(
+                f'gradient_factor={gradient_factor} is not allowed; give a number above 0'
+            )
+        self.gradient_factor = gradient_factor
         column, row = (kernel_size, 1), (1, kernel_size)
         self.column_row = self._path(in_channels, mid_channels, out_channels, column, row)
         self.row_column = self._path(in_channels, mid_channels, out_channels, row, column)
@@ -68,7 +94,9 @@ class LargeSeparableConv2d(BaseModule):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.norm(self.column_row(x) + self.row_column(x)))
+        x = scale_gradient(x, 1 / self.gradient_factor)
+        y = scale_gradient(self.column_row(x) + self.row_column(x), self.gradient_factor)
+        return torch.relu(self.norm(y))
 
 
 @MODELS.register_module()

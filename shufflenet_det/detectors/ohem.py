@@ -8,7 +8,7 @@ from mmdet.models.task_modules.samplers import OHEMSampler, SamplingResult
 from mmdet.registry import TASK_UTILS
 from mmdet.structures.bbox import bbox2roi, cat_boxes
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @TASK_UTILS.register_module()
@@ -16,15 +16,26 @@ class LightHeadOHEMSampler(OHEMSampler):
     """Keeps the ``num`` RoIs of an image with the largest classification + box loss.
 
     MMDetection's OHEMSampler ranks positives and negatives apart, by classification loss only.
+    The authors' code takes the largest of all images of a GPU together, the paper of each image.
 
     Args:
         num: RoIs kept per image, 256 in the paper.
         context: The RoI head, given by MMDetection.
         add_gt_as_proposals: Rank the ground-truth boxes too.
+        weighted: Rank by the losses as they are trained, with their ``loss_weight``. Off, as in
+            the authors' code, which doubles the box loss after the ranking.
     """
 
-    def __init__(self, num: int, context, add_gt_as_proposals: bool = True, **kwargs) -> None:
+    def __init__(
+        self,
+        num: int,
+        context,
+        add_gt_as_proposals: bool = True,
+        weighted: bool = False,
+        **kwargs,
+    ) -> None:
         super().__init__(num, 1.0, context, add_gt_as_proposals=add_gt_as_proposals, **kwargs)
+        self.weighted = weighted
 
     def sample(
         self,
@@ -75,9 +86,14 @@ class LightHeadOHEMSampler(OHEMSampler):
             outs['cls_score'], outs['bbox_pred'], rois, labels, boxes.new_ones(len(inds)),
             targets, weights, reduction_override='none',
         )  # fmt: skip
-        total = losses['loss_cls']
+        total = losses['loss_cls'] / self._weight(head.loss_cls)
         if positive.any():
             at = positive.nonzero()[:, 0]
             # (P, 4), or (P,) of an IoU loss
-            total = total.index_add(0, at, losses['loss_bbox'].reshape(len(at), -1).sum(1))
+            of_boxes = losses['loss_bbox'].reshape(len(at), -1).sum(1)
+            total = total.index_add(0, at, of_boxes / self._weight(head.loss_bbox))
         return total
+
+    def _weight(self, loss: nn.Module) -> float:
+        """What a loss is divided by; one of weight 0 ranks nothing."""
+        return 1.0 if self.weighted else getattr(loss, 'loss_weight', 1.0) or 1.0

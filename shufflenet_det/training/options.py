@@ -83,6 +83,13 @@ def roi_box_heads(cfg: Config, **settings) -> None:
         head.update(settings)
 
 
+def light_head(cfg: Config, **settings) -> None:
+    """Change parts that only a Light-Head R-CNN has."""
+    if cfg.model.type != 'LightHeadRCNN':
+        raise ValueError(f'{cfg.model.type} is no LightHeadRCNN, whose parts it sets; leave it out')
+    cfg.merge_from_dict(dict(model=settings))
+
+
 def multi_scale(cfg: Config, ratios: Sequence[float]) -> None:
     """Resize by one of several ratios to the scale of the training pipelines."""
     for pipeline, index in _resizing(_pipelines(cfg.train_dataloader.dataset)):
@@ -180,5 +187,8 @@ def _loaded(pipeline: list) -> int:
     return 1 + max(i for i, step in enumerate(pipeline) if 'Load' in step['type'])
 
 
-STEPS = {step.__name__: step for step in (append, roi_box_heads, multi_scale, mosaic_mixup, tta)}
+STEPS = {
+    step.__name__: step
+    for step in (append, roi_box_heads, light_head, multi_scale, mosaic_mixup, tta)
+}
 """Keys of an option file that are functions of the config, not settings of it."""

@@ -37,8 +37,10 @@ def build(family: str, **kwargs) -> nn.Module:
 
 def test_table_needs_no_torch():
     code = (
-        'import sys, types; package = types.ModuleType("shufflenet_det"); '
-        'package.__path__ = [sys.argv[1]]; sys.modules["shufflenet_det"] = package; '
+        'import sys, types\n'
+        'for name in ("shufflenet_det", "shufflenet_det.backbones"):\n'
+        '    package = sys.modules[name] = types.ModuleType(name)\n'
+        '    package.__path__ = [sys.argv[1] + name[14:].replace(".", "/")]\n'
         'import shufflenet_det.backbones.peers; assert "torch" not in sys.modules'
     )
     folder = sys.modules['shufflenet_det'].__path__[0]

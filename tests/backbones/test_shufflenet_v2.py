@@ -145,6 +145,10 @@ def test_layers_follow_the_config():
         (dict(out_indices=3), r'give a tuple, such as \(3,\)'),
         (dict(frozen_stages=6), r'frozen_stages=6 is not allowed; choose one of \[-1, 0, 1'),
         (dict(output_stride=8), r'choose one of \[16, 32\]'),
+        (
+            dict(last_dilation=2),
+            r'last_dilation=2 \(atrous\) needs output_stride=16',
+        ),
     ],
 )
 def test_wrong_arguments_are_named(kwargs, message):

@@ -141,7 +141,7 @@ def test_parts_of_a_light_head_r_cnn(light_head):
     assert counted.rois == 1000
     positions = (64 // 16) * (96 // 16)
     assert macs['RPN'] == positions * (96 * 256 * 9 + 256 * 15 * (1 + 4))
-    assert macs['thin map'] == positions * 2 * 15 * (192 * 64 + 64 * 490)
+    assert macs['thin map'] == positions / 4 * 2 * 15 * (192 * 64 + 64 * 490)
     fully_connected = 490 * 2048 + 2048 * (81 + 4)
     assert counted.per_roi == fully_connected + 490 * 4 * 4
     assert macs['RoI head'] == 1000 * counted.per_roi

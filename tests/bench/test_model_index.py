@@ -71,11 +71,12 @@ def test_published_macs_belong_to_the_same_net(backbone, macs):
 
 
 def test_results_and_times_are_found():
-    row = dict(config='a', form='eager', total=dict(median_ms=30.0, images=2))
+    row = dict(config='a', options=[], form='eager', total=dict(median_ms=30.0, images=2))
+    other = dict(row, options=['atrous'])
     where = dict(device='chip', threads=2, batch=2, dtype='float32', size=[4, 6])
     results = dict(
         curve=dict(config='configs/a.py', what='a set', curve=[dict(bbox_mAP=0.1234)]),
-        speed=dict(kind='detector latency', environment=where, rows=[row]),
+        speed=dict(kind='detector latency', environment=where, rows=[other, row]),
     )
     (found,) = model_index._precision('configs/a.py', results)
     assert found['Metrics'] == {'box AP': 12.3} and found['Dataset'] == 'a set'

@@ -34,7 +34,7 @@ def test_every_cell_builds_with_the_recipe_of_the_config(family):
     cfg = table7.cell_config(ROOT / 'configs/lighthead_snv2.py', cell)
     with torch.device('meta'):
         detector = MODELS.build(cfg.model)
-    assert detector.backbone.out_strides == (16, 16)
+    assert detector.backbone.out_strides == (16, 32)
     assert cfg.model.backbone.frozen_stages == -1 and not cfg.model.backbone.norm_eval
     assert 'init_cfg' not in cfg.model.backbone
 

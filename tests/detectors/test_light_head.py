@@ -3,79 +3,20 @@ import copy
 import pytest
 import torch
 from mmdet.models.dense_heads import RPNHead
-from mmdet.models.task_modules.assigners import AssignResult
-from mmdet.registry import MODELS, TASK_UTILS
-from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import bbox2roi
 from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
+from small_light_head import BOXES, FORMS, OHEM, batch, build, small_config
 from torch import nn
 
 from shufflenet_det.detectors import LargeSeparableConv2d
-from shufflenet_det.training.launch import load_config
 
-FORMS = ['configs/lighthead_snv2.py', 'configs/lighthead_fpn_snv2.py']
-SMALL_ARCH = dict(stem=[(8, 2)], stages=[(16, 1), (24, 1), (32, 1)], last_conv=32)
-OHEM = dict(type='LightHeadOHEMSampler', num=16)
+RANDOM = dict(type='RandomSampler', num=16, pos_fraction=0.25)
 
 
 @pytest.fixture(autouse=True, scope='module')
 def mmdet_scope():
     register_all_modules()
-
-
-def small_config(path: str, **model_options) -> dict:
-    cfg = load_config(path)
-    cfg.merge_from_dict(
-        dict(
-            model=dict(
-                backbone=dict(init_cfg=None, frozen_stages=-1, norm_eval=False),
-                rpn_head=dict(feat_channels=16),
-                roi_head=dict(
-                    thin_map=dict(mid_channels=8),
-                    bbox_head=dict(fc_out_channels=32, num_classes=3),
-                ),
-                train_cfg=dict(rpn_proposal=dict(nms_pre=200, max_per_img=100)),
-                test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=50)),
-            )
-        )
-    )
-    model = copy.deepcopy(cfg.model)
-    model.backbone.arch = SMALL_ARCH
-    for key, value in model_options.items():
-        target = model
-        *parents, last = key.split('__')
-        for parent in parents:
-            target = target[parent]
-        target[last] = value
-    return model
-
-
-def build(model: dict) -> nn.Module:
-    torch.manual_seed(0)
-    detector = MODELS.build(copy.deepcopy(model))
-    detector.init_weights()
-    return detector
-
-
-def batch(*boxes_per_image, size=(96, 128)) -> tuple[torch.Tensor, list[DetDataSample]]:
-    samples = []
-    for boxes in boxes_per_image:
-        count = len(boxes)
-        sample = DetDataSample(
-            metainfo=dict(img_shape=size, ori_shape=size, scale_factor=(1, 1), pad_shape=size),
-            gt_instances=InstanceData(
-                bboxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-                labels=torch.arange(count) % 3,
-            ),
-            ignored_instances=InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long()),
-        )
-        samples.append(sample)
-    return torch.randn(len(samples), 3, *size), samples
-
-
-BOXES = [[8, 8, 60, 50], [30, 20, 90, 90], [70, 4, 126, 60]]
 
 
 @pytest.mark.parametrize('kernel_size', [3, 15])
@@ -94,20 +35,52 @@ def test_large_separable_conv_equals_its_definition(kernel_size):
     assert conv(x).shape == (2, 49, 9, 11)
 
 
-def test_even_kernel_is_refused():
-    with pytest.raises(ValueError, match='kernel_size=14 is not allowed; give an odd number'):
-        LargeSeparableConv2d(6, 4, 49, 14)
+@pytest.mark.parametrize(
+    'argument, message',
+    [
+        (dict(kernel_size=14), 'kernel_size=14 is not allowed; give an odd number'),
+        (dict(gradient_factor=0), 'gradient_factor=0 is not allowed; give a number above 0'),
+    ],
+)
+def test_wrong_argument_of_the_thin_map_is_refused(argument, message):
+    with pytest.raises(ValueError, match=message):
+        LargeSeparableConv2d(6, 4, 49, **argument)
+
+
+def test_gradient_factor_reaches_the_convs_and_nothing_else():
+    plain = LargeSeparableConv2d(6, 4, 49, 3, norm_cfg=dict(type='BN')).double()
+    scaled = LargeSeparableConv2d(6, 4, 49, 3, norm_cfg=dict(type='BN'), gradient_factor=3)
+    scaled.double().load_state_dict(plain.state_dict())
+    inputs = [torch.randn(2, 6, 9, 11).double()]
+    inputs.append(inputs[0].clone())
+    outs = []
+    for conv, x in zip((plain, scaled), inputs, strict=True):
+        outs.append(conv(x.requires_grad_()))
+        (outs[-1] ** 2).sum().backward()
+    assert torch.equal(*outs)
+    torch.testing.assert_close(inputs[1].grad, inputs[0].grad)
+    for (name, p), q in zip(plain.named_parameters(), scaled.parameters(), strict=True):
+        torch.testing.assert_close(q.grad, p.grad * (1 if 'norm' in name else 3))
+
+
+def test_gradient_factor_is_nothing_without_gradients():
+    conv, x = LargeSeparableConv2d(6, 4, 49, 3, gradient_factor=3), torch.randn(1, 6, 5, 5)
+    with torch.no_grad():
+        nodes = torch.jit.trace(conv, x).inlined_graph.nodes()
+        plain = torch.jit.trace(LargeSeparableConv2d(6, 4, 49, 3), x).inlined_graph.nodes()
+    assert [n.kind() for n in nodes] == [n.kind() for n in plain]
 
 
 @pytest.mark.parametrize('path', FORMS)
-@pytest.mark.parametrize('sampler', [None, OHEM], ids=['random', 'ohem'])
+@pytest.mark.parametrize('sampler', [RANDOM, OHEM], ids=['random', 'ohem'])
 @pytest.mark.parametrize('class_agnostic', [True, False])
 @pytest.mark.parametrize('boxes', [(BOXES, BOXES[:1]), (BOXES, []), ([], [])], ids=len)
 def test_training_step(path, sampler, class_agnostic, boxes):
-    options = dict(roi_head__bbox_head__reg_class_agnostic=class_agnostic)
-    if sampler:
-        options['train_cfg__rcnn__sampler'] = sampler
-    detector = build(small_config(path, **options)).train()
+    detector = build(small_config(
+        path,
+        roi_head__bbox_head__reg_class_agnostic=class_agnostic,
+        train_cfg__rcnn__sampler=sampler,
+    )).train()  # fmt: skip
     losses = detector.loss(*batch(*boxes))
     total, logs = detector.parse_losses(losses)
     total.backward()
@@ -187,52 +160,3 @@ def test_proposals_equal_those_of_mmdet(count, min_bbox_size, options):
     assert set(ours.keys()) == set(theirs.keys())
     assert ours.bboxes.equal(theirs.bboxes) and ours.scores.equal(theirs.scores)
     assert len(ours) == len(theirs) and not ours.labels.any()
-
-
-def test_ohem_ranks_decoded_boxes_by_their_own_loss():
-    detector = build(small_config(FORMS[0], train_cfg__rcnn__sampler=OHEM,
-        roi_head__bbox_head__reg_decoded_bbox=True,
-        roi_head__bbox_head__loss_bbox=dict(type='GIoULoss'),
-    ))  # fmt: skip
-    head = detector.roi_head
-    nn.init.zeros_(head.bbox_head.fc_reg.weight)
-    inputs, (sample,) = batch(BOXES)
-    boxes, labels = sample.gt_instances.bboxes, sample.gt_instances.labels
-    thin = head.thin_maps(detector.extract_feat(inputs))
-    found = AssignResult(3, torch.arange(1, 4), torch.ones(3), labels)
-    losses = head.bbox_sampler._roi_losses(torch.arange(3), boxes, found, boxes, thin)
-    scores = head._bbox_forward(thin, bbox2roi([boxes]))['cls_score']
-    by_class = nn.functional.cross_entropy(scores, labels, reduction='none')
-    torch.testing.assert_close(losses, by_class.detach())  # the boxes fit: GIoU loss 0
-
-
-def test_ohem_keeps_the_rois_with_the_largest_total_loss():
-    detector = build(small_config(FORMS[0], train_cfg__rcnn__sampler=OHEM))
-    head = detector.roi_head
-    inputs, (sample,) = batch(BOXES)
-    thin = head.thin_maps(detector.extract_feat(inputs))
-    proposals = torch.rand(60, 4) * 60
-    proposals[:, 2:] += proposals[:, :2] + 4
-    rpn_results = InstanceData(priors=proposals)
-    assigner = TASK_UTILS.build(detector.train_cfg['rcnn']['assigner'])
-    assigned = assigner.assign(rpn_results, sample.gt_instances)
-    result = head.bbox_sampler.sample(assigned, rpn_results, sample.gt_instances, feats=thin)
-
-    kept = torch.cat([result.pos_inds, result.neg_inds])
-    priors = torch.cat([sample.gt_instances.bboxes, proposals])
-    every = torch.arange(len(priors))
-    losses = head.bbox_sampler._roi_losses(
-        every, priors, assigned, sample.gt_instances.bboxes, thin
-    )
-    others = torch.tensor([i for i in every.tolist() if i not in kept.tolist()])
-    assert len(kept) == 16
-    assert losses[kept].min() >= losses[others].max()
-
-    matched = sample.gt_instances.bboxes[0][None]
-    rois = torch.cat([torch.zeros(1, 1), matched], dim=1)
-    outs = head._bbox_forward(thin, rois)
-    by_hand = nn.functional.cross_entropy(outs['cls_score'], sample.gt_instances.labels[:1])
-    by_hand = by_hand + 2 * nn.functional.smooth_l1_loss(
-        outs['bbox_pred'], torch.zeros(1, 4), reduction='sum'
-    )
-    torch.testing.assert_close(losses[0], by_hand.detach())

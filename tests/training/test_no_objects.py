@@ -12,12 +12,13 @@ from shufflenet_det.training.launch import load_config
 
 CONFIGS = ROOT / 'configs'
 ARCH = dict(stem=[(8, 2)], stages=[(16, 2), (32, 2), (64, 2)], last_conv=64)
-OHEM = {'model.train_cfg.rcnn.sampler': dict(_delete_=True, type='LightHeadOHEMSampler', num=256)}
 FORMS = {
     'S': ('lighthead_snv2.py', [], {}),
     'S, class-agnostic boxes': ('lighthead_snv2.py', ['class_agnostic'], {}),
     'S, class-wise boxes': ('lighthead_snv2.py', ['class_wise'], {}),
-    'S, OHEM': ('lighthead_snv2.py', [], OHEM),
+    'S, random sampling': ('lighthead_snv2.py', ['random_sampling'], {}),
+    'S, atrous': ('lighthead_snv2.py', ['atrous'], {}),
+    'S, max pooling': ('lighthead_snv2.py', ['max_pooling'], {}),
     'S, multi-scale': ('lighthead_snv2.py', ['multi_scale'], {}),
     'L': ('lighthead_snv2_50.py', [], {}),
     'FPN': ('lighthead_fpn_snv2.py', [], {}),
