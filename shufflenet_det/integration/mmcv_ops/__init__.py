@@ -7,6 +7,12 @@ computed in float32 (as torchvision does under autocast) and written back in its
 
 from .attention import ms_deform_attn_backward, ms_deform_attn_forward
 from .boxes import bbox_overlaps, nms, nms_match, softnms
+from .carafe import (
+    carafe_backward,
+    carafe_forward,
+    carafe_naive_backward,
+    carafe_naive_forward,
+)
 from .deform import (
     deform_conv_backward_input,
     deform_conv_backward_parameters,
@@ -14,22 +20,39 @@ from .deform import (
     modulated_deform_conv_backward,
     modulated_deform_conv_forward,
 )
+from .deform_rois import deform_roi_pool_backward, deform_roi_pool_forward
 from .focal import (
     sigmoid_focal_loss_backward,
     sigmoid_focal_loss_forward,
     softmax_focal_loss_backward,
     softmax_focal_loss_forward,
 )
+from .masked import masked_col2im_forward, masked_im2col_forward
 from .rois import roi_align_backward, roi_align_forward, roi_pool_backward, roi_pool_forward
+from .sync_bn import (
+    sync_bn_backward_data,
+    sync_bn_backward_param,
+    sync_bn_forward_mean,
+    sync_bn_forward_output,
+    sync_bn_forward_var,
+)
 from .unsupported import __getattr__, get_compiler_version, get_compiling_cuda_version
 
 __all__ = [
     'bbox_overlaps',
+    'carafe_backward',
+    'carafe_forward',
+    'carafe_naive_backward',
+    'carafe_naive_forward',
     'deform_conv_backward_input',
     'deform_conv_backward_parameters',
     'deform_conv_forward',
+    'deform_roi_pool_backward',
+    'deform_roi_pool_forward',
     'get_compiler_version',
     'get_compiling_cuda_version',
+    'masked_col2im_forward',
+    'masked_im2col_forward',
     'modulated_deform_conv_backward',
     'modulated_deform_conv_forward',
     'ms_deform_attn_backward',
@@ -45,5 +68,10 @@ __all__ = [
     'softmax_focal_loss_backward',
     'softmax_focal_loss_forward',
     'softnms',
+    'sync_bn_backward_data',
+    'sync_bn_backward_param',
+    'sync_bn_forward_mean',
+    'sync_bn_forward_output',
+    'sync_bn_forward_var',
     '__getattr__',
 ]

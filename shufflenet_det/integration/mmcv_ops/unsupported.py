@@ -7,14 +7,10 @@ import torchvision
 
 # Prefix of the op's name -> what to write in the config instead.
 ALTERNATIVES = {
-    'carafe': "FPN in place of FPN_CARAFE, upsample_cfg=dict(type='deconv') in a mask head",
-    'deform_roi_pool': 'RoIAlign',
-    'masked_': 'an anchor head without guided anchors',
     'nms_quadri': 'nms on the enclosing upright boxes',
     'nms_rotated': 'nms on the enclosing upright boxes',
     'prroi_pool': 'RoIAlign',
     'roi_align_rotated': 'RoIAlign on the enclosing upright boxes',
-    'sync_bn': "norm_cfg=dict(type='SyncBN'), which is PyTorch's",
 }
 
 
