@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
-from paths import ROOT
+from paths import ROOT, TOOLS
 from pycocotools.coco import COCO
 
 from shufflenet_det.data import CLASSES, generate
@@ -34,6 +34,25 @@ def run(*command: str, check: bool = True, **env: str) -> subprocess.CompletedPr
     )  # fmt: skip
     assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done
+
+
+IMPORTED = """
+import runpy, sys
+sys.argv = [sys.argv[1], '--help']
+try:
+    runpy.run_path(sys.argv[0], run_name='__main__')
+except SystemExit:
+    import matplotlib
+    benchmarks = [name for name in sys.modules if name.startswith('shufflenet_det.bench')]
+    print(matplotlib.get_backend(), benchmarks)
+"""
+
+
+@pytest.mark.parametrize('tool', ['train', 'test', 'detect', 'deploy', 'export_onnx'])
+def test_training_and_detection_load_no_benchmark_and_set_no_backend(tool):
+    command = (sys.executable, '-c', IMPORTED, f'tools/{tool}.py')
+    done = run(*command, MPLBACKEND='svg', PYTHONPATH=f'{ROOT}{os.pathsep}{TOOLS}')
+    assert done.stdout.endswith('\nsvg []\n')
 
 
 @pytest.fixture(scope='module')

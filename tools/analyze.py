@@ -2,8 +2,9 @@
 
 import argparse
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.errors.report import analyze, summary
 from shufflenet_det.training import launch as engine
 

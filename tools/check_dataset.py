@@ -10,8 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.data import check
 from shufflenet_det.data.faults import SECTIONS, clean, summary

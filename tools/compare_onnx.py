@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pycocotools.coco import COCO
+from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.deploy.evaluate import agreement, coco_map, detect_all
 from shufflenet_det.deploy.predict import MMDetPredictor

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from run_tool import run_tool
+
 from shufflenet_det.bench.complexity import CLASSES, cost_table, network_complexity, rows_of
 from shufflenet_det.bench.detector_complexity import build_detector, detector_complexity
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown
 
 
-def parse_args(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('model', metavar='CONFIG_OR_ARCH', help='a config, or e.g. snv2_1.0x')
     parser.add_argument('--shape', nargs=2, type=int, metavar=('H', 'W'),
                         help='image as the network sees it (default: 800 1216 for a config, '
@@ -38,12 +41,11 @@ def count(args: argparse.Namespace) -> tuple[list, str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    args = parse_args(parser, argv)
+    args = parse_args(argv)
     try:
         parts, note = count(args)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SyntaxError) as error:
-        parser.error(f'{args.model}: {error}')
+    except (KeyError, TypeError, RuntimeError, SyntaxError) as error:
+        raise ValueError(f'{args.model}: {error}') from error
     rows = rows_of(parts, args.per)
     print(markdown(cost_table(args.model, args.shape, rows)))
     if note:
@@ -55,4 +57,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from shufflenet_det.bench.command_line import run_tool
+from run_tool import run_tool
+
 from shufflenet_det.checkpoints import convert, detect_layout, read_checkpoint, write_state_dict
 from shufflenet_det.checkpoints.files import resolve
 from shufflenet_det.checkpoints.naming import TARGETS

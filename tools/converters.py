@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 
 from mmengine.logging import MMLogger
+from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.proofs.converters import examine, random_cases, real_cases, tables
 from shufflenet_det.bench.tables import markdown

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.deploy.checkpoint import write_deploy
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.training.launch import load_config

@@ -3,8 +3,9 @@
 import argparse
 import sys
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.deploy.predict import contact_sheet, detect, find_images, load_predictor
 
 

@@ -6,8 +6,9 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.deploy.onnx_export import OPSETS, save_onnx, to_onnx
 from shufflenet_det.deploy.predict import MMDetPredictor, find_images
 from shufflenet_det.deploy.quantize import quantise

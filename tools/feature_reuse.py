@@ -6,6 +6,7 @@ import argparse
 
 import numpy as np
 from mmdet.registry import MODELS
+from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules)
 from shufflenet_det.backbones.peers import get_network
@@ -24,12 +25,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--png', default='feature_reuse.png', help='(default: %(default)s)')
     parser.add_argument('--json', metavar='FILE', help='write the numbers')
     args = parser.parse_args(argv)
-    try:
-        backbone = MODELS.build(get_network(args.arch).config())
-        if not hasattr(backbone, f'stage{args.stage}') or not args.arch.startswith('snv2'):
-            raise ValueError(f'{args.arch} has no stage{args.stage} of ShuffleNet V2 units')
-    except ValueError as error:
-        parser.error(str(error))
+    backbone = MODELS.build(get_network(args.arch).config())
+    if not hasattr(backbone, f'stage{args.stage}') or not args.arch.startswith('snv2'):
+        raise ValueError(f'{args.arch} has no stage{args.stage} of ShuffleNet V2 units')
     stage = getattr(backbone, f'stage{args.stage}')
     followed = followed_reuse(stage)
     expected = expected_reuse(int(followed[0, 0]), len(stage))
@@ -45,4 +43,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

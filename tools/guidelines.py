@@ -3,6 +3,7 @@
 import argparse
 
 import torch
+from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
 from shufflenet_det.bench import command_line
@@ -43,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    command_line.run_tool(main)
+    run_tool(main)

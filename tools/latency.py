@@ -3,6 +3,7 @@
 import argparse
 
 import torch
+from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench import command_line
@@ -66,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    command_line.run_tool(main)
+    run_tool(main)

@@ -2,7 +2,8 @@
 
 import argparse
 
-from shufflenet_det.bench.command_line import run_tool
+from run_tool import run_tool
+
 from shufflenet_det.data import generate, generate_voc
 
 FORMATS = dict(coco=generate, voc=generate_voc)

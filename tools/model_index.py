@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.model_index import index_files
 from shufflenet_det.checkpoints.atomic import replace_file
 

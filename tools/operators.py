@@ -2,6 +2,8 @@
 
 import argparse
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench import command_line
 from shufflenet_det.bench.operators import run_operators
@@ -17,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    command_line.run_tool(main)
+    run_tool(main)

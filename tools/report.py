@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
-from shufflenet_det.bench.command_line import RESULTS, run_tool
+from shufflenet_det.bench.command_line import RESULTS
 from shufflenet_det.bench.environment import read_results
 from shufflenet_det.bench.report import fill, html_report, markdown_tables, readme_differs
 from shufflenet_det.checkpoints.atomic import replace_file

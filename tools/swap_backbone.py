@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from mmdet.utils import register_all_modules
+from run_tool import run_tool
 
 from shufflenet_det.archs import ARCHS
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.detectors.swap import backbone_config, read_config, swap_backbone, swapped_text
 

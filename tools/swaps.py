@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from mmdet.utils import register_all_modules
 from mmengine.logging import MMLogger
+from run_tool import run_tool
 
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.proofs.swaps import ANNOTATIONS, BATCH, IMAGES, SIZE, measure, pick, table
 from shufflenet_det.bench.tables import markdown

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from mmengine.config import DictAction
+from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7
@@ -17,7 +18,8 @@ from shufflenet_det.bench.paper import table7
 from shufflenet_det.bench.tables import markdown
 
 
-def parse_args(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a Light-Head config with a ShuffleNetV2 backbone')
     parser.add_argument('--families', nargs='+', choices=list(TABLE7), default=list(TABLE7))
     parser.add_argument('--complexities', nargs='+', choices=COMPLEXITIES, default=COMPLEXITIES)
@@ -57,15 +59,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    args = parse_args(parser, argv)
+    args = parse_args(argv)
     try:
         run(args)
     except subprocess.CalledProcessError as error:
         raise SystemExit(f'a training failed with exit code {error.returncode}') from None
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -5,9 +5,9 @@ import argparse
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
 from mmengine.runner import Runner
+from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.training import launch as engine
 
 

@@ -5,24 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from mmengine.logging import MMLogger
 
-from . import plots
 from .environment import environment, write_result
 from .tables import markdown, setting
 from .views import tables_of
-
-BAD_INPUT = 2
-"""Exit code after bad input."""
-
-T = TypeVar('T')
 
 RESULTS = Path('data/results')
 """Where results are kept, from the root of the project."""
@@ -53,12 +44,18 @@ def prepare_machine(args: argparse.Namespace) -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.plot:
-        plots.check_suffix(args.plot)
+        check_suffix(args.plot)
     _check_device(args.device)
     torch.manual_seed(0)
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # of torch's profiler
     warnings.filterwarnings('ignore')
     MMLogger.get_current_instance().setLevel(logging.ERROR)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise ValueError where a chart cannot be written to this path."""
+    if path.suffix not in ('.png', '.svg'):
+        raise ValueError(f'--plot {path}: suffix {path.suffix!r} is not allowed; .png or .svg')
 
 
 def _check_device(name: str) -> None:
@@ -82,15 +79,7 @@ def finish(args: argparse.Namespace, kind: str, size: tuple[int, int] | None, **
     if args.out:
         print(f'\nkept in {args.out}; tools/report.py shows it')
     if args.plot:
+        from . import plots  # matplotlib, for those who draw
+
         for path in plots.save(plots.figures_of(result), args.plot):
             print(f'chart in {path}')
-
-
-def run_tool(main: Callable[[], T]) -> T:
-    """Call a tool's main, or a part of it; bad input becomes one line and exit code 2."""
-    try:
-        return main()
-    except (ValueError, OSError, ImportError) as error:
-        line = ' '.join(str(error).split())
-        print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
-        raise SystemExit(BAD_INPUT) from error

@@ -8,17 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
-matplotlib.use('Agg')
-
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.ticker import LogLocator, NullLocator  # noqa: E402
-
-from .forms import OF_SHUFFLENET_V2  # noqa: E402
-from .paper.decomposition import CLASSES  # noqa: E402
-from .paper.guidelines import GUIDELINES  # noqa: E402
+from .forms import OF_SHUFFLENET_V2
+from .paper.decomposition import CLASSES
+from .paper.guidelines import GUIDELINES
 
 INK = '#010203'
 """Stands for the colour of text and axes, which a page chooses."""
@@ -153,19 +150,8 @@ def figures_of(result: Mapping) -> Figures:
         return FIGURES.get(result.get('kind'), lambda _: {})(result)
 
 
-def check_suffix(path: Path) -> None:
-    """Raise ValueError where a chart cannot be written to this path."""
-    if path.suffix not in ('.png', '.svg'):
-        raise ValueError(f'{path}: suffix {path.suffix!r} is not allowed; .png or .svg')
-
-
 def save(figures: Figures, path: Path) -> list[Path]:
-    """Write charts to PATH, PATH-2, ...; the suffix chooses the format.
-
-    Raises:
-        ValueError: If the suffix is neither .png nor .svg.
-    """
-    check_suffix(path)
+    """Write charts to PATH, PATH-2, ...; the suffix, .png or .svg, chooses the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, figure in enumerate(figures.values(), 1):

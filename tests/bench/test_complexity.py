@@ -6,6 +6,7 @@ from math import sqrt
 import pytest
 import torch
 from paths import ROOT
+from run_tool import run_tool
 from torch import nn
 
 from shufflenet_det.archs import ARCHS
@@ -202,6 +203,6 @@ def test_tool_prints_tables_and_writes_json(tmp_path, capsys):
 )
 def test_tool_says_what_is_wrong(arguments, message, capsys):
     with pytest.raises(SystemExit) as stop:
-        load_tool().main(arguments)
+        run_tool(lambda: load_tool().main(arguments))
     assert stop.value.code == 2
     assert message in capsys.readouterr().err

@@ -20,8 +20,8 @@ from drill.processes import run
 from drill.tiny import BATCHES, tiny_config, train
 from mmdet.utils import register_all_modules
 from mmengine.runner import Runner
+from run_tool import run_tool
 
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown
 from shufflenet_det.bench.views import tables_of

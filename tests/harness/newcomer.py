@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paths import ROOT
+from run_tool import run_tool
 
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 
 PICTURE = re.compile(r'\S+: \d+ objects$')

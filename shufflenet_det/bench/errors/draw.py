@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import mmcv
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+
+from shufflenet_det.data.pixels import read_image
 
 from .kinds import Error
 from .records import Records
@@ -74,10 +75,7 @@ def error_figure(records: Records, errors: Sequence[Error]) -> Figure:
 
 
 def _draw(axes: Axes, records: Records, error: Error) -> None:
-    path = records.paths[error.image_id]
-    image = mmcv.imread(path, channel_order='rgb')
-    if image is None:
-        raise ValueError(f'{path}: cannot be read; tools/check_dataset.py lists such images')
+    image = read_image(records.paths[error.image_id])[..., ::-1]
     axes.imshow(image)
     for entry in records.truth:
         if entry['image_id'] == error.image_id:

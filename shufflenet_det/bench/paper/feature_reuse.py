@@ -76,11 +76,10 @@ def draw_reuse(panels: dict[str, ndarray], path: str | Path) -> None:
         panels: Title -> matrix of :func:`expected_reuse` or :func:`followed_reuse`.
         path: PNG or SVG file to write.
     """
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(4.4 * len(panels) + 0.8, 4.4), squeeze=False, layout='constrained'
-    )
+    figure = Figure((4.4 * len(panels) + 0.8, 4.4), layout='constrained')
+    axes = figure.subplots(1, len(panels), squeeze=False)
     top = max(matrix.max() for matrix in panels.values())
     for axis, (title, matrix) in zip(axes[0], panels.items(), strict=True):
         numbers = np.arange(1, len(matrix) + 1)
@@ -96,4 +95,3 @@ def draw_reuse(panels: dict[str, ndarray], path: str | Path) -> None:
         axis.set_yticks(numbers - 1, numbers)
     figure.colorbar(image, ax=axes[0].tolist(), label='channels that connect them directly')
     figure.savefig(path, dpi=150)
-    plt.close(figure)
