@@ -8,7 +8,7 @@ from setuptools import Distribution, find_packages, setup
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
 AT_STARTUP = [f'shufflenet_det/integration/shufflenet_det{end}' for end in ('.pth', '_startup.py')]
-DEPLOY = ['onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript']
+DEPLOY = ['onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript>=0.7']
 
 
 class DistributionWithData(Distribution):

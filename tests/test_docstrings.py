@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 from types import ModuleType
 
@@ -9,13 +10,10 @@ import pytest
 
 import shufflenet_det
 
-# Cases of the fault drill are rows of a table that describes each; its functions only inject.
-EXEMPT = ('drill',)
 MODULES = [
-    module.name
-    for module in pkgutil.walk_packages(shufflenet_det.__path__, 'shufflenet_det.')
-    if not module.name.startswith(EXEMPT)
+    module.name for module in pkgutil.walk_packages(shufflenet_det.__path__, 'shufflenet_det.')
 ]
+REFERENCE = re.compile(r':(?:func|class|data|meth|mod):`~?([\w.]+)`')
 
 
 def public(module: ModuleType) -> dict[str, object]:
@@ -39,3 +37,23 @@ def test_public_names_have_docstrings(name):
     module = import_module(name)
     silent = [key for key, value in public(module).items() if not inspect.getdoc(value)]
     assert module.__doc__ and not silent, f'{name}: write docstrings for {silent}'
+
+
+def exists(reference: str, module: ModuleType) -> bool:
+    if reference.startswith('.'):
+        reference = f'{module.__package__}{reference}'
+    if reference.startswith('shufflenet_det.'):
+        try:
+            pkgutil.resolve_name(reference)
+        except (ImportError, AttributeError):
+            return False
+        return True
+    classes = [value for value in vars(module).values() if inspect.isclass(value)]
+    return any(hasattr(owner, reference) for owner in (module, *classes))
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_what_docstrings_refer_to_exists(name):
+    module = import_module(name)
+    references = REFERENCE.findall(inspect.getsource(module))
+    assert [reference for reference in references if not exists(reference, module)] == []

@@ -30,7 +30,7 @@ def _interval(difference: Mapping) -> str:
 
 
 def drill_tables(result: Mapping) -> Iterator[Table]:
-    """Faults handled for each row of the list of faults, and every fault with its message."""
+    """Faults handled for each row of the drill, and every fault with its message."""
     rows = defaultdict(list)
     for outcome in result['outcomes']:
         rows[outcome['row']].append(outcome)

@@ -43,7 +43,7 @@ def read_annotations(path: str | Path) -> dict:
 
 
 def check_annotations(content: Mapping[str, Sequence]) -> list[Fault]:
-    """Every fault that the annotation file alone shows (rows 7 to 10 of the list of faults)."""
+    """Every fault that the annotation file alone shows."""
     faults = []
     valid = {name: list(_valid_entries(name, content[name], faults)) for name in SECTIONS}
     images = {i['id']: i for i in content['images'] if _is_object_with_id(i)}
@@ -120,7 +120,7 @@ def _annotation_faults(
 
 
 def check_classes(content: Mapping[str, Sequence], classes: Sequence[str]) -> list[Fault]:
-    """The class names of a config that are not among the categories (row 9)."""
+    """The class names of a config that are not among the categories."""
     names = [c['name'] for c in content['categories'] if isinstance(c, Mapping) and 'name' in c]
     return [
         Fault('class not in the file', 'categories', None, detail=f'{name!r}, the file has {names}')
@@ -130,7 +130,7 @@ def check_classes(content: Mapping[str, Sequence], classes: Sequence[str]) -> li
 
 
 def check_images(content: Mapping, image_root: str | Path) -> list[Fault]:
-    """Decode every image; faults of rows 1 to 6 of the list of faults."""
+    """Decode every image; those that cannot be read, and those of another size."""
     check, images = partial(_check_image, image_root), list(enumerate(content['images']))
     if len(images) <= FEW_IMAGES:
         return [fault for fault in map(check, images) if fault]

@@ -35,7 +35,7 @@ def shuffle_free(
     free = ShuffleFreeBackbone(**structure(backbone), original_order=original_order, align=align)
     weight = next(backbone.parameters())
     free.to(device=weight.device, dtype=weight.dtype).eval().requires_grad_(False)
-    order = _fill_stem(free.stem, backbone.conv1, align)
+    order = _fill_stem(free.stem, backbone.conv1)
     for name in LEVELS[:4]:
         stage = getattr(free, name, None)
         if stage is not None:
@@ -58,7 +58,8 @@ def structure(backbone: ShuffleNetV2) -> dict:
     )
 
 
-def _fill_stem(stem: nn.Sequential, source: nn.Sequential, align: int) -> None:
+def _fill_stem(stem: nn.Sequential, source: nn.Sequential) -> Order:
+    """Fill the stem's convs; return the order of the channels behind it."""
     convs = [m for m in stem.modules() if isinstance(m, nn.Conv2d)]
     in_order: Order = [0, 1, 2]
     for i, target in enumerate(convs):

@@ -57,7 +57,7 @@ class ModelInfo:
     """What travels in the file beside the graph.
 
     Args:
-        output: What the graph gives, a key of `graph.OUTPUTS`.
+        output: What the graph gives, a key of `onnx_export.OUTPUTS`.
         classes: Names by label.
         resize: Resizing that the graph expects, None for images as they are.
         normalisation: mean, std, bgr_to_rgb and pad_size_divisor, which the graph applies itself.

@@ -140,7 +140,7 @@ class ShuffleFreeBackbone(BaseModule):
 
     Same inputs, outputs and values, with batch norm folded and every channel shuffle absorbed by
     the weights. The arguments fix the structure; the weights come from
-    :func:`~shufflenet_det.deploy.switch.shuffle_free` or from its checkpoint. Weights are in
+    :func:`~shufflenet_det.deploy.convert.shuffle_free` or from its checkpoint. Weights are in
     channels-last format, which the activations follow; the input may have either format.
 
     Args:

@@ -1,1 +1,1 @@
-"""The fault drill: every row of the list of faults as an experiment, `tools/fault_drill.sh`."""
+"""The fault drill: every row of `faults.py` as experiments, run by `tools/fault_drill.sh`."""

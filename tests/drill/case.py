@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .faults import FAULTS
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -38,7 +40,9 @@ CASES: list[Case] = []
 
 
 def case(row: int, name: str) -> Callable:
-    """Add the decorated function to :data:`CASES`."""
+    """Add the decorated function to :data:`CASES`, as one of a row of FAULTS."""
+    if row not in FAULTS:
+        raise ValueError(f'{name}: row {row} is not in the table of drill/faults.py')
 
     def add(run: Callable[[Lab], str]) -> Callable[[Lab], str]:
         CASES.append(Case(row, name, run))
