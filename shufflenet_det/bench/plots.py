@@ -135,11 +135,34 @@ def detector_figures(result: Mapping) -> Figures:
     return {'parts of the detectors': figure}
 
 
+def photo_figures(result: Mapping) -> Figures:
+    """AP on the validation split of each data set while the detectors train, first seed."""
+    figures = {}
+    for data in dict.fromkeys(row['data'] for row in result['rows']):
+        figure = Figure((6.4, 3.6), layout='constrained')
+        axes = figure.subplots()
+        curves: dict[str, list] = {}
+        for row in result['rows']:
+            if row['data'] == data and row.get('curve'):
+                curves.setdefault(row['config'], row['curve'])
+        for i, (config, curve) in enumerate(curves.items()):
+            axes.plot(
+                [point['epoch'] for point in curve], [point['AP'] for point in curve],
+                marker=MARKERS[i % len(MARKERS)], color=PALETTE[i % len(PALETTE)], label=config,
+                markersize=4,
+            )  # fmt: skip
+        axes.set(xlabel='epoch', ylabel='AP, validation')
+        figure.legend(loc='outside right upper')
+        figures[f'{data} while training'] = figure
+    return figures
+
+
 FIGURES: dict[str, Callable[[Mapping], Figures]] = {
     'latency': latency_figures,
     'detector latency': detector_figures,
     'decomposition': decomposition_figures,
     'guidelines': guideline_figures,
+    'photos': photo_figures,
 }
 """Kind of result -> its charts by their captions; a kind without charts has no row."""
 

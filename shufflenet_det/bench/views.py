@@ -12,6 +12,7 @@ from .forms import OF_SHUFFLENET_V2
 from .paper.printed import paper_speed
 from .paper.profile_views import decomposition_tables, guideline_tables
 from .paper.table7 import table as table7
+from .photos.views import accuracy_tables, step_tables
 from .proofs.converters import tables as converters
 from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
@@ -192,5 +193,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'table7': lambda result: [table7(result)],
     'overhead': overhead_tables,
     'fault drill': drill_tables,
+    'photos': accuracy_tables,
+    'photo steps': step_tables,
 }
 """Kind of result -> its tables; a new kind is a new row."""

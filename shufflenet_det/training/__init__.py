@@ -8,6 +8,7 @@ from .checkpoint import SafeCheckpointHook, newest_intact
 from .metric import SafeCocoMetric, check_predictions
 from .protection import ProtectionHook
 from .resume import ResumableBatchSampler, ResumableIterLoop, ResumableTrainLoop
+from .statistics import UnfoldBNHook
 
 __all__ = [
     'CheckedLoadImage',
@@ -18,6 +19,7 @@ __all__ = [
     'ResumableTrainLoop',
     'SafeCheckpointHook',
     'SafeCocoMetric',
+    'UnfoldBNHook',
     'check_predictions',
     'check_training_data',
     'newest_intact',

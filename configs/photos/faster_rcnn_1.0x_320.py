@@ -1,0 +1,9 @@
+# Faster R-CNN, ShuffleNet V2 1.0x, 320 px.
+_base_ = ['_base_/faster_rcnn.py', '_base_/snv2_1.0x.py', '_base_/photos.py']
+
+num_classes = _base_.photo_classes
+model = dict(
+    data_preprocessor=_base_.data_preprocessor,
+    backbone=dict(_delete_=True, **_base_.backbone),
+    roi_head=dict(bbox_head=dict(num_classes=num_classes)),
+)

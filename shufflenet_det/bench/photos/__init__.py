@@ -1,0 +1,1 @@
+"""Accuracy on photographs: trainings, their evaluation, and how they are shown."""

@@ -1,0 +1,106 @@
+"""What a trained detector reaches: AP, recall of its proposals, time, parameters, macs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+from torchvision.ops import box_iou
+
+import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det.bench.detector_complexity import build_detector, detector_complexity
+
+METRICS = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
+"""Our name of a figure -> what CocoMetric appends to ``bbox_mAP``."""
+
+PROPOSALS, RECALL_IOU = (100, 300), 0.5
+TIMED_IMAGES = 30
+
+
+def evaluate(config: str | Path, checkpoint: str | Path, splits: Sequence[str]) -> dict:
+    """Figures of a checkpoint on splits, computed with one thread.
+
+    Args:
+        config: As left by the training in its folder.
+        checkpoint: Weights.
+        splits: Out of ``val`` and ``test``.
+
+    Returns:
+        Per split the :data:`METRICS` (-1 where no object is of that size) and, of two-stage
+        detectors, ``recall``: the share of objects that a number of proposals covers at IoU .5.
+        Besides ``cpu_ms``, the median CPU time from a resized picture to its boxes, ``parameters``
+        and ``macs``, None where an op's cost is not known.
+    """
+    torch.set_num_threads(1)
+    cfg = Config.fromfile(str(config))
+    MMLogger.get_instance('photos', log_level='ERROR')
+    logging.disable(logging.WARNING)
+    cfg.update(load_from=str(checkpoint), resume=False, work_dir=str(Path(config).parent / 'test'))
+    cfg.visualizer.vis_backends = []
+    found = {}
+    for split in splits:
+        cfg.test_dataloader, cfg.test_evaluator = (
+            cfg[f'{split}_dataloader'], cfg[f'{split}_evaluator'],
+        )  # fmt: skip
+        runner = Runner.from_cfg(cfg)
+        metrics = runner.test()
+        found[split] = {name: metrics[f'coco/bbox_mAP{ending}'] for name, ending in METRICS.items()}
+        recall = proposal_recall(runner)
+        if recall:
+            found[split]['recall'] = recall
+    detector = runner.model.eval()
+    found['cpu_ms'] = cpu_ms(detector, runner.test_dataloader.dataset)
+    found['parameters'] = sum(p.numel() for p in detector.parameters())
+    found['macs'] = _macs(config, (cfg.size, cfg.size))
+    return found
+
+
+@torch.no_grad()
+def proposal_recall(runner: Runner) -> dict[str, float]:
+    """Share of the objects that the first proposals cover, by their number; {} without an RPN."""
+    detector = runner.model.eval()
+    if not detector.with_rpn:
+        return {}
+    covered = {number: [] for number in PROPOSALS}
+    for batch in runner.test_dataloader:
+        data = detector.data_preprocessor(batch, False)
+        samples = data['data_samples']
+        proposals = detector.rpn_head.predict(
+            detector.extract_feat(data['inputs']), samples, rescale=True
+        )
+        for sample, found in zip(samples, proposals, strict=True):
+            ious = box_iou(_tensor(sample.gt_instances.bboxes), _tensor(found.bboxes))
+            for number, flags in covered.items():
+                flags += [bool((row[:number] >= RECALL_IOU).any()) for row in ious]
+    return {str(number): float(np.mean(flags)) for number, flags in covered.items()}
+
+
+def _tensor(boxes: object) -> torch.Tensor:
+    return getattr(boxes, 'tensor', boxes)
+
+
+@torch.no_grad()
+def cpu_ms(detector: torch.nn.Module, dataset: Sequence) -> float:
+    """Median CPU milliseconds of ``test_step`` with one picture; other processes do not count."""
+    times = []
+    for index in range(min(TIMED_IMAGES + 1, len(dataset))):
+        batch = pseudo_collate([dataset[index]])
+        start = time.process_time()
+        detector.test_step(batch)
+        times.append(time.process_time() - start)
+    return 1000 * float(np.median(times[1:]))
+
+
+def _macs(config: str | Path, size: tuple[int, int]) -> int | None:
+    try:
+        return detector_complexity(build_detector(config), size).total.macs
+    except ValueError:  # an op or a part whose cost is not known
+        return None

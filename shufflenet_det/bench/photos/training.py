@@ -1,0 +1,150 @@
+"""One training in processes of its own, that goes on where it was stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shufflenet_det.bench.environment import environment
+from shufflenet_det.integration.config_scope import config_root
+from shufflenet_det.training.checkpoint import newest_intact
+
+ATTEMPTS, LOG = 'attempts.jsonl', 'train.log'
+
+
+class TrainingFailed(RuntimeError):
+    """A training ended before its last epoch."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training: a row of a result.
+
+    Args:
+        data: Name of a set of ``data.photos.PHOTO_SETS``.
+        config: Name of a file of configs/photos.
+        seed: Of weights, order of the images and augmentation.
+        epochs: Instead of the config's.
+        changes: Settings over the config's, as in ``--cfg-options``.
+        step: What the changes try, in a few words.
+        than: The step that it is compared with.
+    """
+
+    data: str
+    config: str
+    seed: int = 0
+    epochs: int | None = None
+    changes: Mapping[str, object] = field(default_factory=dict)
+    step: str = ''
+    than: str = ''
+
+    @property
+    def name(self) -> str:
+        """Unique name; of the folder of its training."""
+        step = ''.join(c if c.isalnum() or c in '.-' else '_' for c in self.step)
+        parts = [self.data, self.config, step, f'{self.epochs}ep' if self.epochs else '']
+        return '-'.join([*filter(None, parts), f'seed{self.seed}'])
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Everything that is set over the config's own."""
+        length = {}
+        if self.epochs:
+            length = {
+                'train_cfg.max_epochs': self.epochs,
+                'param_scheduler.1.end': self.epochs,
+                'param_scheduler.1.T_max': self.epochs,
+            }
+        return {'randomness.seed': self.seed, **length, **self.changes}
+
+
+def train(run: Run, work_dir: str | Path, root: str | Path, tool: str | Path) -> Path:
+    """Train to the end, or go on with a training of ``work_dir``, with one thread.
+
+    A training that goes on takes the config that it began with, which MMEngine leaves there. One
+    that outlived its runner is waited for.
+
+    Args:
+        run: What to train.
+        work_dir: Its folder.
+        root: Folder of the data sets.
+        tool: tools/train.py.
+
+    Returns:
+        The last checkpoint.
+
+    Raises:
+        TrainingFailed: With the last line of its log.
+    """
+    work_dir = Path(work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with (work_dir / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # which the training inherits
+        attempt = _attempt(_command(run, work_dir, tool), run.data, work_dir, root, lock.fileno())
+    with (work_dir / ATTEMPTS).open('a', encoding='utf-8') as file:
+        file.write(json.dumps(attempt) + '\n')
+    if attempt['returncode']:
+        lines = (work_dir / LOG).read_text(encoding='utf-8', errors='replace').splitlines()
+        raise TrainingFailed(next(filter(None, map(str.strip, reversed(lines))), 'no log'))
+    return Path(newest_intact(str(work_dir)))
+
+
+def _command(run: Run, work_dir: Path, tool: str | Path) -> list[str]:
+    begun = work_dir / f'{run.config}.py'
+    config = begun if begun.is_file() else config_root('shufflenet_det') / 'photos' / begun.name
+    command = [sys.executable, tool, config, '--work-dir', work_dir, '--resume']
+    if config is not begun:
+        command += ['--cfg-options', *(f'{k}={_text(v)}' for k, v in run.settings.items())]
+    return list(map(str, command))
+
+
+def _attempt(command: list[str], data: str, work_dir: Path, root: str | Path, lock: int) -> dict:
+    commit, start = environment()['commit'], time.time()
+    with (work_dir / LOG).open('ab') as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock],
+            env=dict(os.environ, OMP_NUM_THREADS='1', PHOTOS_ROOT=str(root), PHOTOS_SET=data),
+        )  # fmt: skip
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return dict(
+        commit=commit, returncode=process.returncode, seconds=time.time() - start,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+    )  # fmt: skip
+
+
+def _text(value: object) -> str:
+    return 'None' if value is None else str(value).replace(' ', '')
+
+
+def attempts(work_dir: str | Path) -> list[dict]:
+    """Commit, return code, seconds and CPU-seconds of every process of a training."""
+    path = Path(work_dir) / ATTEMPTS
+    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
+
+
+def curve(work_dir: str | Path) -> list[dict]:
+    """AP on the validation split after each epoch that it was measured in."""
+    found = {}
+    for record in _scalars(Path(work_dir)):
+        if 'coco/bbox_mAP' in record:
+            found[record['step']] = dict(
+                epoch=record['step'], AP=record['coco/bbox_mAP'], AP50=record['coco/bbox_mAP_50']
+            )
+    return [found[epoch] for epoch in sorted(found)]
+
+
+def _scalars(work_dir: Path) -> Iterator[dict]:
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in path.read_text(encoding='utf-8').splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:  # cut by a kill
+                continue

@@ -1,0 +1,79 @@
+"""Results on photographs as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import mean, stdev
+
+from shufflenet_det.bench.tables import MILLION, Cell, Table
+
+FIGURES = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')
+
+
+def accuracy_tables(result: Mapping) -> Iterator[Table]:
+    """A table for each data set, its rows in the order of their AP; lost rows at the end."""
+    for data in dict.fromkeys(row['data'] for row in result['rows']):
+        groups: dict[str, list[Mapping]] = {}
+        for row in result['rows']:
+            if row['data'] == data:
+                groups.setdefault(row['config'], []).append(row)
+        rows = sorted(map(_accuracy, groups.values()), key=lambda cells: -(cells[2] or 0))
+        yield Table(
+            data,
+            f'{data}: figures of the test split after the last epoch, mean over the seeds; '
+            'proposals: share of the objects that the first of them cover at IoU .5; CPU ms: one '
+            'thread, from a resized picture to its boxes.',
+            ('detector', 'seeds', 'AP', '+-', *FIGURES[1:], 'AP of val', '100 proposals',
+             '300 proposals', 'CPU ms', 'M macs', 'M parameters', 'training, CPU s', 'lost'),
+            tuple(rows),
+        )  # fmt: skip
+
+
+def _accuracy(rows: Sequence[Mapping]) -> tuple[Cell, ...]:
+    """Cells of one detector: its seeds that came to an end, and those that did not."""
+    whole = [row for row in rows if 'error' not in row]
+    lost = '; '.join(row['error'] for row in rows if 'error' in row) or None
+    if not whole:
+        return (rows[0]['config'], 0, *[None] * 14, lost)
+    aps = [row['test']['AP'] for row in whole]
+    return (
+        rows[0]['config'], len(whole), mean(aps), stdev(aps) if len(aps) > 1 else None,
+        *(_mean(row['test'][name] for row in whole) for name in FIGURES[1:]),
+        mean(row['val']['AP'] for row in whole),
+        *(_mean(row['test'].get('recall', {}).get(n) for row in whole) for n in ('100', '300')),
+        _mean(row['cpu_ms'] for row in whole),
+        whole[0]['macs'] and whole[0]['macs'] / MILLION,
+        whole[0]['parameters'] / MILLION,
+        _mean(row['cpu_seconds'] for row in whole),
+        lost,
+    )  # fmt: skip
+
+
+def _mean(values: Iterator[float | None]) -> float | None:
+    """Mean of what was measured; -1 is CocoMetric's for no object of that size."""
+    found = [value for value in values if value is not None and value >= 0]
+    return mean(found) if found else None
+
+
+def step_tables(result: Mapping) -> Iterator[Table]:
+    """The steps of a search in the order in which they were tried."""
+    known = {row['step']: row for row in result['rows'] if 'error' not in row}
+    rows = []
+    for row in result['rows']:
+        than = known.get(row['than'])
+        ap = None if 'error' in row else row['val']['AP']
+        rows.append((
+            row['step'], row['config'], row['epochs'], ap,
+            ap - than['val']['AP'] if than and ap is not None else None, row['than'] or None,
+            None if ap is None else row['val']['AP50'],
+            *(row.get('val', {}).get('recall', {}).get(n) for n in ('100', '300')),
+            row.get('cpu_seconds'), row.get('error'),
+        ))  # fmt: skip
+    yield Table(
+        'steps',
+        f'Steps tried on {", ".join(dict.fromkeys(row["data"] for row in result["rows"]))}: AP of '
+        'the validation split after the last epoch, one seed; effect: against the step named.',
+        ('step', 'detector', 'epochs', 'AP', 'effect', 'against', 'AP50', '100 proposals',
+         '300 proposals', 'training, CPU s', 'lost'),
+        tuple(rows),
+    )  # fmt: skip

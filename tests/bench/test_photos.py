@@ -1,0 +1,135 @@
+"""Trainings on photographs: a tiny generated set goes through the runner from end to end."""
+
+import json
+
+import pytest
+import torch
+from paths import ROOT, TOOLS
+
+from shufflenet_det.backbones import ShuffleNetV2
+from shufflenet_det.bench.photos import runner, training
+from shufflenet_det.bench.photos.plan import PLANS, Plan
+from shufflenet_det.bench.photos.training import Run
+from shufflenet_det.bench.plots import figures_of
+from shufflenet_det.bench.views import tables_of
+from shufflenet_det.data import generate
+from shufflenet_det.data.photos import PHOTO_SETS, SPLITS, photo_set
+
+PLAN = Plan(lambda: [], 'photos', ('val', 'test'))
+SHORT = {
+    'train_dataloader.batch_size': 2, 'train_cfg.val_interval': 1, 'param_scheduler.0.end': 2,
+    'default_hooks.checkpoint.interval': 1,
+}  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    """A folder with a set named and labelled as bccd: generated shapes of its three classes."""
+    folder = tmp_path_factory.mktemp('photos')
+    made = generate(folder / 'bccd', num_train=4, num_val=3)
+    for split, source in zip(SPLITS, ('train', 'val', 'val'), strict=True):
+        content = json.loads((made.root / f'annotations/instances_{source}.json').read_text())
+        classes = PHOTO_SETS['bccd'].classes
+        content['categories'] = [dict(id=i, name=name) for i, name in enumerate(classes, 1)]
+        for annotation in content['annotations']:
+            annotation['category_id'] = 1 + annotation['category_id'] % len(classes)
+        (made.root / f'annotations/instances_{split}.json').write_text(json.dumps(content))
+    (made.root / 'test').symlink_to(made.root / 'val')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def places(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('work')
+    return runner.Places(root, folder, folder / 'photos.json', TOOLS / 'train.py')
+
+
+@pytest.fixture(scope='module')
+def result(places):
+    """Ours, and a detector whose training fails."""
+    weights = places.work / 'weights.pth'
+    torch.save(ShuffleNetV2(out_indices=(1, 2, 3)).state_dict(), weights)
+    changes = SHORT | {'model.backbone.init_cfg.checkpoint': str(weights)}
+    runs = [
+        Run('bccd', 'lighthead_fpn_1.0x_320', 0, 1, changes),
+        Run('bccd', 'gfl_1.0x_320', 0, 1, changes | {'model.bbox_head.reg_max': -3}),
+    ]
+    return runner.run_all(runs, PLAN, places, jobs=2)
+
+
+def test_every_row_is_kept(result):
+    lost = {row['config']: row.get('error') for row in result['rows']}
+    assert lost['lighthead_fpn_1.0x_320'] is None and 'negative' in lost['gfl_1.0x_320']
+
+
+def test_row_says_what_was_measured(result):
+    row = next(row for row in result['rows'] if 'error' not in row)
+    for split in PLAN.splits:
+        assert set(row[split]) == {'AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'recall'}
+        assert 0 <= row[split]['recall']['100'] <= row[split]['recall']['300'] <= 1
+    assert row['cpu_ms'] > 0 and row['parameters'] > 1e6 and row['macs'] > 1e8
+    assert [point['epoch'] for point in row['curve']] == [1]
+    assert row['commit'] == result['environment']['commit'] and row['cpu_seconds'] > 1
+
+
+def test_table_has_lost_rows_and_spread(result):
+    whole = next(row for row in result['rows'] if 'error' not in row)
+    seeds = [
+        whole | dict(seed=s, test=whole['test'] | dict(AP=ap)) for s, ap in ((1, 0.5), (2, 0.7))
+    ]
+    lost = [row for row in result['rows'] if 'error' in row]
+    (table,) = tables_of(dict(result, rows=seeds + lost))
+    ours, lost = table.rows
+    assert ours[:2] == ('lighthead_fpn_1.0x_320', 2)
+    assert ours[2:4] == pytest.approx((0.6, 0.02**0.5))
+    assert lost[:3] == ('gfl_1.0x_320', 0, None) and lost[-1]
+    assert len(ours) == len(lost) == len(table.header)
+
+
+def test_curves_are_drawn(result):
+    assert list(figures_of(result)) == ['bccd while training']
+
+
+def test_second_call_trains_only_what_was_lost(result, places, monkeypatch):
+    tried = []
+
+    def train(run, *_):
+        tried.append(run.name)
+        raise training.TrainingFailed('again')
+
+    monkeypatch.setattr(runner, 'train', train)
+    runs = [Run('bccd', row['config'], row['seed'], 1) for row in result['rows']]
+    again = runner.run_all(runs, PLAN, places, jobs=1)
+    assert tried == ['bccd-gfl_1.0x_320-1ep-seed0']
+    assert len(again['rows']) == len(result['rows'])
+
+
+@pytest.mark.parametrize('plan', PLANS.values(), ids=PLANS)
+def test_rows_of_a_plan_are_known_and_unique(plan):
+    runs = list(plan.rows())
+    assert len({run.name for run in runs}) == len(runs)
+    for run in runs:
+        assert run.data in PHOTO_SETS
+        assert (ROOT / f'configs/photos/{run.config}.py').is_file()
+
+
+def test_unknown_set_is_named():
+    with pytest.raises(ValueError, match='aquarium'):
+        photo_set('aquaria')
+
+
+@pytest.mark.parametrize('name', PHOTO_SETS)
+def test_table_of_sets_is_what_the_files_say(name, test_data):
+    row = photo_set(name)
+    for split, images in zip(SPLITS, row.images, strict=True):
+        path = test_data / 'photos' / name / row.annotation_file(split)
+        content = json.loads(path.read_text())
+        assert len(content['images']) == images
+        assert tuple(c['name'] for c in content['categories']) == row.classes
+
+
+def test_iterations_grow_with_the_root_of_the_images():
+    passes = {name: row.epochs * row.images[0] for name, row in PHOTO_SETS.items()}
+    reference = passes['aquarium'] / PHOTO_SETS['aquarium'].images[0] ** 0.5
+    for name, row in PHOTO_SETS.items():
+        assert passes[name] / row.images[0] ** 0.5 == pytest.approx(reference, rel=0.03)
