@@ -12,7 +12,11 @@ from types import ModuleType
 LOCATIONS = {
     'DATA_SAMPLERS': ('shufflenet_det.training.resume',),
     'DATASETS': ('shufflenet_det.data.demo_dataset',),
-    'HOOKS': ('shufflenet_det.training.checkpoint', 'shufflenet_det.training.protection'),
+    'HOOKS': (
+        'shufflenet_det.training.checkpoint',
+        'shufflenet_det.training.protection',
+        'shufflenet_det.training.statistics',
+    ),
     'LOOPS': ('shufflenet_det.training.resume',),
     'METRICS': ('shufflenet_det.training.metric',),
     'MODELS': (

@@ -12,6 +12,7 @@ backbone = dict(
     out_indices=(1, 2, 3),
     act_cfg=dict(type='ReLU', inplace=True),
     output_stride=32,
+    norm_cfg=dict(type='BN', requires_grad=True),
     frozen_stages=2,
     norm_eval=False,
     init_cfg=dict(type='Pretrained', checkpoint='{{$SNV2_0_5X:data/fastestdet_shufflenetv2.pth}}'),

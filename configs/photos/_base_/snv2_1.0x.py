@@ -13,6 +13,7 @@ backbone = dict(
     out_indices=(1, 2, 3),
     act_cfg=dict(type='LeakyReLU', negative_slope=0.1, inplace=True),
     output_stride=32,
+    norm_cfg=dict(type='BN', requires_grad=True),
     frozen_stages=2,
     norm_eval=True,
     init_cfg=dict(type='Pretrained', checkpoint='{{$SNV2_1_0X:data/nanodet_plus_m_416.pth}}'),
