@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from run_tool import run_tool
+
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
-from shufflenet_det.bench.command_line import run_tool
 from shufflenet_det.bench.photos.plan import PLANS
 from shufflenet_det.bench.photos.runner import Places, run_all
 from shufflenet_det.bench.tables import markdown
