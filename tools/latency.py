@@ -44,8 +44,8 @@ def measure_backbones(args: argparse.Namespace) -> None:
     setting = Setting(
         size, args.batch, args.device, args.dtype, args.classifier, args.turns, args.seconds
     )
-    rows, noise = run_latency(pick(args.arch), args.forms, setting, args.against is not None)
-    command_line.finish(args, 'latency', size, classifies=args.classifier, noise=noise, rows=rows)
+    rows, again = run_latency(pick(args.arch), args.forms, setting, args.against is not None)
+    command_line.finish(args, 'latency', size, classifies=args.classifier, again=again, rows=rows)
 
 
 def measure_detectors(args: argparse.Namespace) -> None:
@@ -56,8 +56,8 @@ def measure_detectors(args: argparse.Namespace) -> None:
         for target in args.config
         for run in prepare_detector(target, args.forms, x, args.option)
     ]
-    rows = run_detectors(runs, args.turns, args.seconds)
-    command_line.finish(args, 'detector latency', size, rows=rows)
+    rows, again = run_detectors(runs, args.turns, args.seconds)
+    command_line.finish(args, 'detector latency', size, again=again, rows=rows)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,16 @@ from shufflenet_det.training.launch import load_config
 
 from .detector_forms import DETECTOR_FORMS, boxes_in_single, build_detector, submodule
 from .forms import OUTSIDE_TORCH, first_line, forms_for
-from .timing import Timing, peak_memory, summarise, synchronize, time_ms, warm_up, within
+from .timing import (
+    Spent,
+    Timing,
+    in_turns,
+    peak_memory,
+    summarise,
+    synchronize,
+    time_call,
+    warm_up,
+)
 
 PARTS = {
     'backbone': ('backbone', 'forward'),
@@ -101,8 +111,17 @@ class DetectorRun:
         except (RuntimeError, ValueError) as error:
             where = f'{config} in form {form} with input {tuple(x.shape)}'
             raise ValueError(f'{where}: {first_line(error)}') from error
-        self.totals: list[float] = []
+        self._start_series()
+
+    def _start_series(self) -> None:
+        self.totals: list[Spent] = []
         self.spent: dict[str, list[float]] = defaultdict(list)
+
+    def again(self) -> DetectorRun:
+        """The same detector, to be measured a second time."""
+        other = copy.copy(self)
+        other._start_series()
+        return other
 
     @torch.inference_mode()
     def __call__(self) -> int:
@@ -115,21 +134,22 @@ class DetectorRun:
     def turn(self) -> None:
         """Measure one call."""
         with _clocks(self.model, self.device) as spent:
-            total = time_ms(self, self.device)
+            total = time_call(self, self.device)
         self.totals.append(total)
         for part, ms in spent.items():
             self.spent[part].append(ms)
-        self.spent[REST].append(total - sum(spent.values()))
+        self.spent[REST].append(total.wall_ms - sum(spent.values()))
 
     def row(self) -> DetectorRow:
         """What the turns so far add up to."""
         post = [self.spent[part] for part in POST_PROCESSING if part in self.spent]
-        without = [total - sum(ms) for total, *ms in zip(self.totals, *post, strict=True)]
+        totals = [total.wall_ms for total in self.totals]
+        without = [total - sum(ms) for total, *ms in zip(totals, *post, strict=True)]
         images = len(self.x)
         peak = None if self.form in OUTSIDE_TORCH else peak_memory(self, self.device)
         return DetectorRow(
             self.config, self.options, self.weights, self.form,
-            summarise('detector', self.totals, 1, images, peak),
+            summarise('detector', totals, 1, images, peak, [t.cpu_ms for t in self.totals]),
             summarise('without post-processing', without, 1, images) if post else None,
             tuple(summarise(part, ms, 1, images) for part, ms in self.spent.items() if any(ms)),
             self.detections,
@@ -153,19 +173,22 @@ def prepare_detector(
 
 def run_detectors(
     runs: Sequence[DetectorRun], turns: int = 10, seconds: float | None = None
-) -> list[DetectorRow]:
-    """Measure detectors in turns A B A B.
+) -> tuple[list[DetectorRow], Timing]:
+    """Measure detectors in rounds whose order rotates, and the first one twice.
 
     Args:
         runs: The detectors.
         turns, seconds: As in :func:`~shufflenet_det.bench.timing.measure`.
+
+    Returns:
+        The rows, and the second measurement of the first detector.
     """
     for run in runs:
         warm_up(run, run.device)
-    for _ in within(turns, seconds):
-        for run in runs:
-            run.turn()
-    return [run.row() for run in runs]
+    again = runs[0].again()
+    for run in in_turns([*runs, again], turns, seconds):
+        run.turn()
+    return [run.row() for run in runs], again.row().total
 
 
 @contextmanager

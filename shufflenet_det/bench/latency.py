@@ -18,7 +18,7 @@ from shufflenet_det.backbones.peers import NETWORKS, get_network
 from .complexity import count
 from .complexity_ops import Cost
 from .forms import OUTSIDE_TORCH, forms_for, prepare
-from .timing import REPEAT, Timing, measure, ratio
+from .timing import REPEAT, Timing, measure
 
 PYRAMID = (0, 1, 2, 3)
 """Levels that a detector reads."""
@@ -160,7 +160,7 @@ class LatencyRow:
 
 def run_latency(
     names: Sequence[str], forms: Sequence[str], setting: Setting, against_torchvision: bool = False
-) -> tuple[list[LatencyRow], float]:
+) -> tuple[list[LatencyRow], Timing]:
     """Measure backbones in turns, each in each form, and the first row once more.
 
     Args:
@@ -171,7 +171,7 @@ def run_latency(
         against_torchvision: Add torchvision's model with the same weights where it has one.
 
     Returns:
-        The rows, and the fraction by which the two measurements of the first row differ.
+        The rows, and the second measurement of the first one.
 
     Raises:
         ValueError: If a network cannot take a form or the size.
@@ -196,7 +196,7 @@ def run_latency(
         LatencyRow(name, form, *shown[name], replace(timing, name=f'{name} {form}'))
         for (name, form), timing in zip(runs, timings, strict=True)
     ]
-    return rows, abs(ratio(timings[0], again) - 1)
+    return rows, again
 
 
 def _shown(name: str, size: tuple[int, int], classifies: bool) -> tuple[tuple[int, int], int, int]:

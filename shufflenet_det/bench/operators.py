@@ -14,7 +14,7 @@ from torchvision.ops import ps_roi_align as torchvision_ps_roi_align
 from shufflenet_det.detectors.ps_roi import ps_roi_align
 from shufflenet_det.detectors.rpn_nms import nms_topk
 
-from .timing import Run, Timing, measure, ratio
+from .timing import REPEAT, Run, Timing, measure
 
 ROIS, MAP, BINS, STRIDE = 1000, (50, 76), 7, 16
 """RoIs and thin map of an 800x1216 image."""
@@ -33,14 +33,14 @@ class OperatorRow:
     Args:
         operator, setting: What was measured.
         ours, theirs: Times of a call.
-        speed: How many times as long torchvision's takes, the median over neighbouring turns.
+        again: The times of ours once more.
     """
 
     operator: str
     setting: str
     ours: Timing
     theirs: Timing
-    speed: float
+    again: Timing
 
 
 def boxes_about(objects: int, count: int, spread: float, generator: torch.Generator) -> Tensor:
@@ -107,6 +107,6 @@ def run_operators(
     rows = []
     for source in (_pooling, _suppression):
         for operator, setting, ours, theirs in source(device, generator):
-            first, second = measure(dict(ours=ours, torchvision=theirs), device, turns, seconds)
-            rows.append(OperatorRow(operator, setting, first, second, ratio(second, first)))
+            runs = {'ours': ours, 'torchvision': theirs, REPEAT: ours}
+            rows.append(OperatorRow(operator, setting, *measure(runs, device, turns, seconds)))
     return rows

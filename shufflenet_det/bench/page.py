@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from .statistics import Ratio
 from .tables import Cell, Table, show
 
 STYLE = """
@@ -114,5 +115,6 @@ def _table(table: Table) -> str:
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return f'<td>{escape(cell)}</td>'
-    data = '' if cell is None else f' data-value="{cell!r}"'
+    value = cell.median if isinstance(cell, Ratio) else cell
+    data = '' if value is None else f' data-value="{value!r}"'
     return f'<td class="number"{data}>{show(cell)}</td>'

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Cell = str | int | float | None
+from .statistics import Ratio
+
+Cell = str | int | float | Ratio | None
 MILLION = 1e6
 
 
@@ -17,7 +19,8 @@ class Table:
         name: Short name, unique within its result.
         caption: What it shows, in one sentence.
         header: Column names, with units.
-        rows: Cells; floats are shown with three significant digits, None as a dash.
+        rows: Cells; floats are shown with three significant digits, None as a dash, a
+            ratio with its interval.
     """
 
     name: str
@@ -32,7 +35,18 @@ def show(cell: Cell) -> str:
         return '–'
     if isinstance(cell, float):
         return f'{cell:,.0f}' if abs(cell) >= 100 else f'{cell:.3g}'
+    if isinstance(cell, Ratio):
+        return _show_ratio(cell)
     return f'{cell:,}' if isinstance(cell, int) else cell
+
+
+def _show_ratio(ratio: Ratio) -> str:
+    """Median and interval, and whether it is a tie; a row beside itself is just 1."""
+    if ratio.low == ratio.high == 1:
+        return '1'
+    low, high = show(ratio.low), show(ratio.high)
+    inside = f'{low} to {high}' if ratio.low is not None else 'too few turns'
+    return f'{show(ratio.median)} ({inside})' + ' tie' * ratio.is_tie
 
 
 def markdown(table: Table) -> str:

@@ -1,18 +1,23 @@
-"""The measuring core: warm-up until stable, interleaved runs, medians, peak memory."""
+"""The measuring core: warm-up until stable, rounds in rotating order, both clocks, memory."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from statistics import median as median_of
+from typing import TypeVar
 
-import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+from .statistics import Ratio, percentile, ratio_of, rotations
+
+T = TypeVar('T')
 
 Run = Callable[[], object]
 
@@ -36,24 +41,33 @@ class Timing:
 
     Args:
         name: What was measured.
-        median_ms, p10_ms, p90_ms: Of one call, over the turns.
+        median_ms, min_ms, max_ms: Of one call on the wall clock, over the turns.
+        p10_ms, p90_ms, p99_ms: None where the turns are too few for it
+            (:func:`~shufflenet_det.bench.statistics.least_samples`).
+        cpu_ms: Median CPU time of a call, all threads of the process; None where it was not taken.
         n: Turns measured.
         calls: Calls in a turn; above 1 only where one call is too short to time.
         images: Images in a call.
         peak_memory_bytes: See :func:`peak_memory`; None where torch does not see the memory.
         turns_ms: Time of a call in each turn. Turn i of every callable measured together was
             run next to the others' turn i.
+        cpu_turns_ms: CPU time of a call in each turn.
     """
 
     name: str
     median_ms: float
-    p10_ms: float
-    p90_ms: float
+    min_ms: float
+    max_ms: float
+    p10_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+    cpu_ms: float | None
     n: int
     calls: int
     images: int
     peak_memory_bytes: int | None
     turns_ms: tuple[float, ...]
+    cpu_turns_ms: tuple[float, ...]
 
     @property
     def images_per_s(self) -> float:
@@ -62,22 +76,32 @@ class Timing:
 
 
 def summarise(
-    name: str, turns_ms: list[float], calls: int = 1, images: int = 1, peak: int | None = None
+    name: str,
+    turns_ms: Sequence[float],
+    calls: int = 1,
+    images: int = 1,
+    peak: int | None = None,
+    cpu_turns_ms: Sequence[float] = (),
 ) -> Timing:
     """A Timing out of the times of its turns (ms)."""
-    p10, median, p90 = np.percentile(turns_ms, (10, 50, 90))
-    turns = tuple(round(turn, 5) for turn in turns_ms)
+    median, least, most = median_of(turns_ms), min(turns_ms), max(turns_ms)
+    percentiles = (percentile(turns_ms, percent) for percent in (10, 90, 99))
+    turns, cpu_turns = (tuple(round(t, 5) for t in times) for times in (turns_ms, cpu_turns_ms))
+    cpu = median_of(cpu_turns_ms) if cpu_turns_ms else None
     return Timing(
-        name, float(median), float(p10), float(p90), len(turns), calls, images, peak, turns
-    )
+        name, median, least, most, *percentiles, cpu, len(turns), calls, images, peak,
+        turns, cpu_turns,
+    )  # fmt: skip
 
 
-def ratio(a: Timing, b: Timing) -> float:
-    """How many times as long as b a takes: the median over neighbouring turns.
+def ratio(a: Timing, b: Timing, band: float = 0.0) -> Ratio:
+    """How many times as long as b a takes, with its interval."""
+    return ratio_of(a.turns_ms, b.turns_ms, band)
 
-    Unlike the quotient of the medians it does not suffer from a machine whose speed drifts.
-    """
-    return float(np.median(np.divide(a.turns_ms, b.turns_ms)))
+
+def difference(first: Timing, again: Timing) -> float:
+    """The fraction by which two measurements of one row differ."""
+    return abs(ratio(first, again).median - 1)
 
 
 @torch.inference_mode()
@@ -90,7 +114,7 @@ def measure(
     images: int = 1,
     untraced: tuple[str, ...] = (),
 ) -> list[Timing]:
-    """Time callables against each other, in turns A B C A B C.
+    """Time callables against each other in rounds, whose order rotates: A B C, B C A, C A B.
 
     A turn of calls below COLD_MS begins with one that is not timed.
 
@@ -108,19 +132,26 @@ def measure(
     """
     once = {name: warm_up(run, device) for name, run in runs.items()}
     calls = {name: max(1, round(min_turn_ms / ms)) for name, ms in once.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in within(turns, seconds):
-        for name, run in runs.items():
-            if once[name] < COLD_MS:
-                run()
-            times[name].append(time_ms(run, device, calls[name]))
+    times: dict[str, list[Spent]] = {name: [] for name in runs}
+    for name in in_turns(list(runs), turns, seconds):
+        if once[name] < COLD_MS:
+            runs[name]()
+        times[name].append(time_call(runs[name], device, calls[name]))
     return [
         summarise(
-            name, times[name], calls[name], images,
+            name, [spent.wall_ms for spent in times[name]], calls[name], images,
             None if name in untraced else peak_memory(run, device),
+            [spent.cpu_ms for spent in times[name]],
         )
         for name, run in runs.items()
     ]  # fmt: skip
+
+
+def in_turns(rows: Sequence[T], turns: int, seconds: float | None = None) -> Iterator[T]:
+    """Rows round by round, in orders that rotate, for as long as :func:`within` says."""
+    for _, order in zip(within(turns, seconds), rotations(len(rows)), strict=False):
+        for place in order:
+            yield rows[place]
 
 
 def within(turns: int, seconds: float | None) -> Iterator[int]:
@@ -138,21 +169,30 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
-def time_ms(run: Run, device: str = 'cpu', calls: int = 1) -> float:
-    """Time of one call (ms), as the mean of successive calls."""
+@dataclass(frozen=True)
+class Spent:
+    """Time of one call (ms) on the wall clock, and of the CPU in all threads of the process."""
+
+    wall_ms: float
+    cpu_ms: float
+
+
+def time_call(run: Run, device: str = 'cpu', calls: int = 1) -> Spent:
+    """Time of one call, as the mean of successive calls."""
     synchronize(device)
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     for _ in range(calls):
         run()
     synchronize(device)
-    return 1000 * (time.perf_counter() - start) / calls
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+    return Spent(1000 * wall / calls, 1000 * cpu / calls)
 
 
 def warm_up(run: Run, device: str = 'cpu') -> float:
     """Call until the time is stable, and return the best time of the last window (ms)."""
-    best = min(time_ms(run, device) for _ in range(WINDOW))
+    best = min(time_call(run, device).wall_ms for _ in range(WINDOW))
     for _ in range(MAX_WINDOWS):
-        before, best = best, min(time_ms(run, device) for _ in range(WINDOW))
+        before, best = best, min(time_call(run, device).wall_ms for _ in range(WINDOW))
         if best >= before * (1 - STABLE):
             break
     return best

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import numpy as np
-
 from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
 from .forms import OF_SHUFFLENET_V2
@@ -16,9 +14,9 @@ from .photos.views import accuracy_tables, step_tables
 from .proofs.converters import tables as converters
 from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
+from .statistics import Ratio
 from .tables import MILLION, Cell, Table
-
-MIB = 2**20
+from .timing_columns import EACH_BAND, memory_mib, note_of, speed_ratio, tie_band, time_columns
 
 
 def tables_of(result: Mapping) -> list[Table]:
@@ -37,61 +35,44 @@ def record_tables(result: Mapping) -> Iterator[Table]:
             yield Table(name, caption, tuple(columns), rows)
 
 
-def faster(row: Mapping, than: Mapping) -> float:
-    """Quotient of two rows' speeds, the median over neighbouring turns."""
-    return float(np.median(np.divide(than['timing']['turns_ms'], row['timing']['turns_ms'])))
-
-
-def _times(timing: Mapping) -> tuple[Cell, ...]:
-    speed = 1000 * timing['images'] / timing['median_ms']
-    return (timing['median_ms'], timing['p10_ms'], timing['p90_ms'], timing['n'], speed)
-
-
-def _noise(result: Mapping) -> str:
-    if 'noise' not in result:
-        return ''
-    return f' Two measurements of the first row differ by {100 * result["noise"]:.1f} %.'
-
-
-_TIME_HEADER = ('median ms', 'p10', 'p90', 'n', 'images/s')
-
-
-def _mib(timing: Mapping) -> float | None:
-    peak = timing['peak_memory_bytes']
-    return None if peak is None else peak / MIB
+def _band(result: Mapping, first: Mapping) -> float | None:
+    """Of a result that holds it, or the second measurement of its first row."""
+    return result['noise'] if 'noise' in result else tie_band(first, result.get('again'))
 
 
 def latency_tables(result: Mapping) -> Iterator[Table]:
     """Speed of backbones, and beside the paper's."""
-    rows = result['rows']
+    rows, band = result['rows'], _band(result, result['rows'][0]['timing'])
     form = 'torchvision' if any(row['form'] == 'torchvision' for row in rows) else rows[0]['form']
     base = {row['arch']: row for row in rows if row['form'] == form}
+    header, times = time_columns([row['timing'] for row in rows])
     yield Table(
         'speed', 'Speed of backbones; memory is what a call needs beyond weights and input.'
-        + _noise(result),
-        ('backbone', 'form', 'input', 'M macs', 'M memory access cost', *_TIME_HEADER,
+        + note_of(band),
+        ('backbone', 'form', 'input', 'M macs', 'M memory access cost', *header,
          f'speed / {form}', 'peak MiB'),
         tuple(
             (row['arch'], row['form'], '{}x{}'.format(*row['size']), row['macs'] / MILLION,
-             row['memory_access_cost'] / MILLION, *_times(row['timing']),
-             faster(row, base[row['arch']]) if row['arch'] in base else None,
-             _mib(row['timing']))
-            for row in rows
+             row['memory_access_cost'] / MILLION, *cells,
+             _against(row, base.get(row['arch']), band), memory_mib(row['timing']))
+            for row, cells in zip(rows, times, strict=True)
         ),
     )  # fmt: skip
     forms = [f for f in dict.fromkeys(row['form'] for row in rows) if f not in OF_SHUFFLENET_V2]
-    compared = tuple(_beside_paper(result, forms))
+    compared = tuple(_beside_paper(result, forms, band))
     if compared:
         yield Table(
             'paper', 'Speed relative to ShuffleNet V2 of the same complexity, ours and the '
-            "paper's (arXiv 1807.11164, table 8 and appendix table 1).",
+            "paper's (arXiv 1807.11164, table 8 and appendix table 1)." + note_of(band),
             ('complexity', 'backbone', *(f'ours, {form}' for form in forms), 'paper GPU',
              'paper ARM'),
             compared,
         )  # fmt: skip
 
 
-def _beside_paper(result: Mapping, forms: Iterable[str]) -> Iterator[tuple[Cell, ...]]:
+def _beside_paper(
+    result: Mapping, forms: Iterable[str], band: float | None
+) -> Iterator[tuple[Cell, ...]]:
     """One row per network that the paper measured in this setting, V2 in the same form."""
     found: dict[str, dict[str, Mapping]] = {}
     for row in result['rows']:
@@ -108,7 +89,7 @@ def _beside_paper(result: Mapping, forms: Iterable[str]) -> Iterator[tuple[Cell,
                 for name in (arch, base)
             )
             if paper and reference:
-                ours = (_against(rows, found[base], form) for form in forms)
+                ours = (_against(rows.get(form), found[base].get(form), band) for form in forms)
                 relative = (mine / v2s for mine, v2s in zip(paper, reference, strict=True))
                 yield (complexity, arch, *ours, *relative)
 
@@ -117,24 +98,26 @@ def _size(rows: Mapping[str, Mapping]) -> tuple[int, ...]:
     return tuple(next(iter(rows.values()))['size'])
 
 
-def _against(rows: Mapping, base: Mapping, form: str) -> float | None:
-    return faster(rows[form], base[form]) if form in rows and form in base else None
+def _against(row: Mapping | None, base: Mapping | None, band: float | None) -> Ratio | None:
+    return row and base and speed_ratio(row['timing'], base['timing'], band or 0.0)
 
 
 def detector_tables(result: Mapping) -> Iterator[Table]:
     """Speed of whole detectors, and of their parts."""
     rows = result['rows']
-    first = dict(timing=rows[0]['total'])
+    first = rows[0]['total']
+    band = _band(result, first)
+    header, times = time_columns([row['total'] for row in rows])
     yield Table(
         'speed', 'Whole detectors, from the normalised image to the boxes; in brackets what is '
-        'on the config, and the weights.',
-        ('config', 'form', *_TIME_HEADER, 'ms without post-processing', 'boxes',
-         'speed / first row', 'peak MiB'),
+        'on the config, and the weights.' + note_of(band),
+        ('config', 'form', *header, 'ms without post-processing', 'boxes', 'speed / first row',
+         'peak MiB'),
         tuple(
-            (_detector_name(row), row['form'], *_times(row['total']),
-             (row['without_post'] or {}).get('median_ms'), row['detections'],
-             faster(dict(timing=row['total']), first), _mib(row['total']))
-            for row in rows
+            (_detector_name(row), row['form'], *cells, (row['without_post'] or {}).get('median_ms'),
+             row['detections'], speed_ratio(row['total'], first, band or 0.0),
+             memory_mib(row['total']))
+            for row, cells in zip(rows, times, strict=True)
         ),
     )  # fmt: skip
     names = list(dict.fromkeys(part['name'] for row in rows for part in row['parts']))
@@ -167,16 +150,18 @@ def reuse_tables(result: Mapping) -> Iterator[Table]:
 
 def operator_tables(result: Mapping) -> Iterator[Table]:
     """Ours beside torchvision's."""
+    rows = result['rows']
+    columns = {who: time_columns([row[who] for row in rows]) for who in ('ours', 'theirs')}
+    (header, ours), (_, theirs) = columns.values()
     yield Table(
-        'operators', "Operators on one image of 800x1216, ours and torchvision's.",
-        ('operator', 'input', 'ours, ms', 'p10', 'p90', "torchvision's, ms", 'p10', 'p90', 'n',
-         'speed / torchvision'),
+        'operators', "Operators on one image of 800x1216, ours and torchvision's." + EACH_BAND,
+        ('operator', 'input', *(f'ours, {name}' for name in header[:-1]),
+         *(f"torchvision's, {name}" for name in header[:-1]), 'speed / torchvision'),
         tuple(
-            (row['operator'], row['setting'],
-             *(row[who][key] for who in ('ours', 'theirs')
-               for key in ('median_ms', 'p10_ms', 'p90_ms')),
-             row['ours']['n'], row['speed'])
-            for row in result['rows']
+            (row['operator'], row['setting'], *a[:-1], *b[:-1],
+             speed_ratio(row['ours'], row['theirs'],
+                         tie_band(row['ours'], row.get('again')) or 0.0))
+            for row, a, b in zip(rows, ours, theirs, strict=True)
         ),
     )  # fmt: skip
 

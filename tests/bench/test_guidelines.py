@@ -4,6 +4,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from shufflenet_det.bench.paper import blocks, guidelines
 from shufflenet_det.bench.paper.guidelines import GUIDELINES, run_guideline, verdict
+from shufflenet_det.bench.statistics import Ratio
 
 CASES = [
     pytest.param(table, c, id=f'{key}-{c}')
@@ -47,16 +48,22 @@ def test_first_row_has_the_papers_channels():
 
 
 @pytest.mark.parametrize(
-    'speeds, noise, start',
+    'gains, start',
     [
-        ((1.0, 0.8, 0.5), 0.0, 'holds (a against the others: +25% to +100%)'),
-        ((1.0, 1.01, 0.5), 0.0, 'holds against 1 of 2'),
-        ((1.0, 1.2, 0.99), 0.0, 'does not hold (a against the others: -17% to +1%)'),
-        ((1.0, 0.8, 0.9), 0.3, 'does not hold'),
+        ((1.25, 2.0), 'holds (a against the others: +25% to +100%)'),
+        ((0.99, 2.0), 'holds against 1 of 2'),
+        ((0.83, 1.01), 'does not hold (a against the others: -17% to +1%)'),
+        ((1.25, 1.11), 'holds against 1 of 2'),
     ],
 )
-def test_verdict(speeds, noise, start):
-    assert verdict(dict(zip('abc', speeds, strict=True)), 'a', noise).startswith(start)
+def test_verdict(gains, start):
+    gains = [Ratio(gain, gain - 0.08, gain + 0.1, band=0.03) for gain in gains]
+    assert verdict(gains, 'a').startswith(start)
+
+
+def test_verdict_of_too_few_turns_stands_on_the_band():
+    gains = [Ratio(gain, None, None, band=0.03) for gain in (1.02, 1.04)]
+    assert verdict(gains, 'a').startswith('holds against 1 of 2')
 
 
 def test_a_measured_table_has_all_rows_and_a_repetition():

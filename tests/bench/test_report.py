@@ -20,9 +20,9 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp('results')
     env = environment.environment('cpu', 'float32', 1, (32, 32))
     setting = Setting((32, 32), turns=2, classifies=True)
-    rows, noise = run_latency(['snv2_0.5x', 'snv1_0.5x'], ['eager', 'deploy'], setting)
+    rows, again = run_latency(['snv2_0.5x', 'snv1_0.5x'], ['eager', 'deploy'], setting)
     environment.write_result(
-        path / 'speed.json', 'latency', env, classifies=True, noise=noise, rows=rows
+        path / 'speed.json', 'latency', env, classifies=True, again=again, rows=rows
     )
     shares = [decompose('conv <x>', lambda: torch.ones(8).add(1), calls=1)]
     environment.write_result(path / 'shares.json', 'decomposition', env, rows=shares)
@@ -93,13 +93,13 @@ def readme(tmp_path, body):
 
 
 def test_readme_is_filled_and_then_equal(folder, tmp_path):
-    path = readme(tmp_path, '<!-- results:rules/G1 -->\nold\n<!-- /results -->')
+    path = readme(tmp_path, '<!-- results:rules/G1 -->\nstale\n<!-- /results -->')
     assert report.readme_differs(path, folder)
     tables = report.markdown_tables(environment.read_results(folder))
     path.write_text(report.fill(path.read_text(), tables))
     text = path.read_text()
     assert not report.readme_differs(path, folder)
-    assert 'old' not in text and '| 1:12 |' in text and text.endswith('\nafter\n')
+    assert 'stale' not in text and '| 1:12 |' in text and text.endswith('\nafter\n')
 
 
 def test_our_readme_shows_our_results():

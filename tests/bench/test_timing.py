@@ -1,4 +1,5 @@
 import json
+from time import sleep
 
 import pytest
 import torch
@@ -8,27 +9,36 @@ from shufflenet_det.bench import environment, timing
 TURNS = 4
 
 
-@pytest.mark.parametrize('cold_ms, turn', [(0, 'ab'), (1e9, 'aabb')])
-def test_callables_run_in_turns_and_short_ones_warm_up_in_each(cold_ms, turn, monkeypatch):
+@pytest.mark.parametrize('cold_ms, calls', [(0, 1), (1e9, 2)])
+def test_orders_rotate_and_short_calls_warm_up_in_each(cold_ms, calls, monkeypatch):
     monkeypatch.setattr(timing, 'COLD_MS', cold_ms)
     order = []
-    runs = {name: lambda name=name: order.append(name) for name in 'ab'}
-    timing.measure(runs, turns=TURNS, min_turn_ms=0, untraced=('a', 'b'))
-    assert ''.join(order).endswith(turn * TURNS)
+    runs = {name: lambda name=name: order.append(name) for name in 'abc'}
+    timing.measure(runs, turns=TURNS, min_turn_ms=0, untraced=tuple('abc'))
+    measured = ''.join(order[-3 * TURNS * calls :: calls])
+    rounds = [measured[i : i + 3] for i in range(0, len(measured), 3)]
+    assert rounds[0] in ('abc', 'bca', 'cab')
+    assert rounds[1:] == [before[1:] + before[0] for before in rounds[:-1]]
 
 
 def test_summary_is_of_all_turns():
     times = [float(i) for i in range(1, 102)]
-    found = timing.summarise('x', times, images=8)
-    assert (found.p10_ms, found.median_ms, found.p90_ms, found.n) == (11, 51, 91, 101)
+    found = timing.summarise('x', times, images=8, cpu_turns_ms=[2.0, 4.0, 9.0])
+    assert (found.min_ms, found.median_ms, found.max_ms, found.n) == (1, 51, 101, 101)
+    assert (found.p10_ms, found.p90_ms, found.p99_ms) == (11, 91, None)
+    assert found.cpu_ms == 4
     assert found.images_per_s == pytest.approx(8000 / 51)
 
 
-def test_ratio_survives_a_machine_that_slows_down():
-    speed = [1.0, 1.0, 2.0, 4.0, 8.0]
-    a = timing.summarise('a', [3 * s for s in speed])
-    b = timing.summarise('b', [2 * s for s in speed])
-    assert timing.ratio(a, b) == pytest.approx(1.5)
+def test_few_turns_have_no_percentiles():
+    found = timing.summarise('x', [float(i) for i in range(63)])
+    assert (found.p10_ms, found.p90_ms, found.cpu_ms) == (None, None, None)
+
+
+def test_both_clocks_are_read():
+    busy, idle = timing.time_call(lambda: sum(range(10**6))), timing.time_call(lambda: sleep(0.05))
+    assert idle.wall_ms > 45 and idle.cpu_ms < idle.wall_ms / 2
+    assert 0 < busy.cpu_ms
 
 
 def test_short_calls_are_repeated_within_a_turn():
@@ -43,7 +53,7 @@ def test_time_limit_leaves_the_least_number_of_turns():
 
 def test_warm_up_ends_when_the_time_is_stable(monkeypatch):
     times = iter([9, 9, 9, 5, 5, 5, 4.95, 5, 5, 1])
-    monkeypatch.setattr(timing, 'time_ms', lambda run, device: next(times))
+    monkeypatch.setattr(timing, 'time_call', lambda run, device: timing.Spent(next(times), 0))
     assert timing.warm_up(lambda: None) == 4.95
 
 

@@ -9,7 +9,8 @@ from functools import partial
 import torch
 
 from shufflenet_det.bench.cuda_graph import CudaGraph
-from shufflenet_det.bench.timing import REPEAT, Timing, measure, ratio
+from shufflenet_det.bench.statistics import Ratio
+from shufflenet_det.bench.timing import REPEAT, Timing, difference, measure, ratio
 
 from . import blocks
 from .blocks import Build
@@ -177,24 +178,24 @@ def _timed_form(run: partial) -> partial:
 def _judge(guideline: Guideline, timings: Sequence[Timing]) -> dict:
     """Speeds relative to the first row, noise, and what they say about the guideline."""
     by_name = {timing.name: timing for timing in timings}
-    first = by_name[guideline.rows[0].name]
-    speed = {row.name: ratio(first, by_name[row.name]) for row in guideline.rows}
-    noise = abs(ratio(first, by_name[REPEAT]) - 1)
-    return dict(speed=speed, noise=noise, verdict=verdict(speed, guideline.advised, noise))
+    first, advised = by_name[guideline.rows[0].name], by_name[guideline.advised]
+    names = [row.name for row in guideline.rows]
+    speed = {name: ratio(first, by_name[name]).median for name in names}
+    noise = difference(first, by_name[REPEAT])
+    band = max(NOISE, noise)
+    gains = [ratio(by_name[name], advised, band) for name in names if name != guideline.advised]
+    return dict(speed=speed, noise=noise, verdict=verdict(gains, guideline.advised))
 
 
-def verdict(speed: dict[str, float], advised: str, noise: float) -> str:
+def verdict(gains: Sequence[Ratio], advised: str) -> str:
     """Whether the advised row is the fastest of a column, and by how much.
 
     Args:
-        speed: Row -> speed, in any unit.
+        gains: How many times as fast as each other row it is.
         advised: The row that the guideline advises.
-        noise: Fraction by which two measurements of one row differ.
     """
-    gains = {name: speed[advised] / other - 1 for name, other in speed.items() if name != advised}
-    limit = max(NOISE, noise)
-    confirmed = [name for name, gain in gains.items() if gain > limit]
-    least, most = min(gains.values()), max(gains.values())
+    confirmed = [gain for gain in gains if gain.median > 1 + gain.band and not gain.is_tie]
+    least, most = (pick(gain.median for gain in gains) - 1 for pick in (min, max))
     by = f'{advised} against the others: {least:+.0%} to {most:+.0%}'
     if len(confirmed) == len(gains):
         return f'holds ({by})'

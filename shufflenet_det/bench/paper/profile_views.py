@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from shufflenet_det.bench.statistics import Ratio
 from shufflenet_det.bench.tables import MILLION, Cell, Table
+from shufflenet_det.bench.timing_columns import EACH_BAND, speed_ratio
 
 from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
@@ -48,7 +50,7 @@ def guideline_tables(result: Mapping) -> Iterator[Table]:
     """Tables 1 to 4 and the units, each with its verdict and with the time of its operators."""
     yield Table(
         'verdicts', 'Does the guideline hold on this machine? Differences below 3 %, or below '
-        'those of two measurements of the same row, decide nothing.',
+        'those of two measurements of the same row, decide nothing, and neither do ties.',
         ('guideline', 'channels', 'verdict', 'same row twice, %'),
         tuple(
             (f'{table["key"]}: {GUIDELINES[table["key"]].title}', str(column['c']),
@@ -69,15 +71,21 @@ def _relative_speeds(table: Mapping) -> Table:
     header += [f'paper {n.upper()}, c={guideline.widths[n][i]}' for n in printed for i in places]
     rows = []
     for row in guideline.rows:
-        cells = [column['speed'][row.name] for column in columns]
+        cells = [_relative(column, row.name, guideline.rows[0].name) for column in columns]
         for name in printed:
             speeds, first = getattr(row, name), getattr(guideline.rows[0], name)
             cells += [speeds[i] / first[i] for i in places]
         rows.append((row.name, *cells))
     return Table(
-        table['key'], f'{guideline.title} ({guideline.source}): speed relative to the first row.',
+        table['key'], f'{guideline.title} ({guideline.source}): speed relative to the first row.'
+        + EACH_BAND,
         ('row', *header), tuple(rows),
     )  # fmt: skip
+
+
+def _relative(column: Mapping, name: str, first: str) -> Ratio:
+    timings = {timing['name']: timing for timing in column['timings']}
+    return speed_ratio(timings[name], timings[first], column['noise'])
 
 
 def _reason(table: Mapping) -> Table:
