@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .statistics import Ratio
+from .intervals import Ratio
 from .tables import Cell, Table, show
 
 STYLE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .statistics import Ratio
+from .intervals import Ratio
 
 Cell = str | int | float | Ratio | None
 MILLION = 1e6

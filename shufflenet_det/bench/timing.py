@@ -15,7 +15,7 @@ from typing import TypeVar
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from .statistics import Ratio, percentile, ratio_of, rotations
+from .intervals import Ratio, percentile, ratio_of, rotations
 
 T = TypeVar('T')
 
@@ -43,7 +43,7 @@ class Timing:
         name: What was measured.
         median_ms, min_ms, max_ms: Of one call on the wall clock, over the turns.
         p10_ms, p90_ms, p99_ms: None where the turns are too few for it
-            (:func:`~shufflenet_det.bench.statistics.least_samples`).
+            (:func:`~shufflenet_det.bench.intervals.least_samples`).
         cpu_ms: Median CPU time of a call, all threads of the process; None where it was not taken.
         n: Turns measured.
         calls: Calls in a turn; above 1 only where one call is too short to time.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .statistics import Ratio, percentile, ratio_of
+from .intervals import Ratio, percentile, ratio_of
 from .tables import Cell
 
 MIB = 2**20

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
 from .forms import OF_SHUFFLENET_V2
+from .intervals import Ratio
 from .paper.printed import paper_speed
 from .paper.profile_views import decomposition_tables, guideline_tables
 from .paper.table7 import table as table7
@@ -14,7 +15,6 @@ from .photos.views import accuracy_tables, step_tables
 from .proofs.converters import tables as converters
 from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
-from .statistics import Ratio
 from .tables import MILLION, Cell, Table
 from .timing_columns import EACH_BAND, memory_mib, note_of, speed_ratio, tie_band, time_columns
 

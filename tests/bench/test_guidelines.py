@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from shufflenet_det.bench.intervals import Ratio
 from shufflenet_det.bench.paper import blocks, guidelines
 from shufflenet_det.bench.paper.guidelines import GUIDELINES, run_guideline, verdict
-from shufflenet_det.bench.statistics import Ratio
 
 CASES = [
     pytest.param(table, c, id=f'{key}-{c}')

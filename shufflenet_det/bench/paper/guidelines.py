@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from shufflenet_det.bench.cuda_graph import CudaGraph
-from shufflenet_det.bench.statistics import Ratio
+from shufflenet_det.bench.intervals import Ratio
 from shufflenet_det.bench.timing import REPEAT, Timing, difference, measure, ratio
 
 from . import blocks

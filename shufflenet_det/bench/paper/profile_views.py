@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shufflenet_det.bench.statistics import Ratio
+from shufflenet_det.bench.intervals import Ratio
 from shufflenet_det.bench.tables import MILLION, Cell, Table
 from shufflenet_det.bench.timing_columns import EACH_BAND, speed_ratio
 
