@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         'PALETTE': 'demo',
         'DemoSet': 'demo',
         'generate': 'demo',
-        'generate_voc': 'voc',
+        'generate_voc': 'demo_voc',
     },
 )

@@ -1,13 +1,13 @@
 """The generated demo set as an MMDetection dataset."""
 
-from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
+from .coco_dataset import CheckedCocoDataset
 from .demo import CLASSES, PALETTE
 
 
 @DATASETS.register_module()
-class DemoDataset(CocoDataset):
-    """CocoDataset with the classes of :mod:`shufflenet_det.data.demo`."""
+class DemoDataset(CheckedCocoDataset):
+    """A COCO data set with the classes of :mod:`shufflenet_det.data.demo`."""
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)

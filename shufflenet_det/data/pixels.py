@@ -21,6 +21,8 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from .files import read_file
+
 T = TypeVar('T')
 JPEG = b'\xff\xd8'
 _ENDS = {  # start of a file -> (what must follow it, after what)
@@ -29,11 +31,6 @@ _ENDS = {  # start of a file -> (what must follow it, after what)
 }
 _MADE_UP = re.compile(r'(Corrupt JPEG data|Premature end|Invalid (SOS|JPEG)).*')
 _HARMLESS = re.compile(r': [12] extraneous bytes before marker 0xd9')  # padding behind the pixels
-
-
-def read_file(path: str) -> bytes:
-    """The content of a file."""
-    return Path(path).read_bytes()
 
 
 def opencv(content: bytes) -> np.ndarray | None:

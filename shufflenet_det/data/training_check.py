@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,15 +12,11 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from .check import check_annotations, read_annotations
-from .faults import Fault, summary
-from .voc import read_voc
-
-SHOWN = 10
-
-
-class DataError(ValueError):
-    """The data cannot be trained on as they are."""
+from .annotations import SHOWN, Annotations, DataError
+from .check import read_annotations
+from .coco_dataset import CheckedCocoDataset, load_coco
+from .faults import FATAL
+from .voc_dataset import STOPPING, CheckedXMLDataset, load_voc, read_voc_in
 
 
 def datasets(loader: Mapping) -> Iterator[Mapping]:
@@ -35,7 +31,7 @@ def datasets(loader: Mapping) -> Iterator[Mapping]:
                 yield dataset
 
 
-def check_training_data(cfg: Config) -> None:
+def check_training_data(cfg: Config, splits: Sequence[str] = ('train', 'val')) -> None:
     """Compare annotations, class names and heads of a config of MMDetection.
 
     Data sets other than those in COCO and Pascal VOC format are not looked into.
@@ -43,66 +39,108 @@ def check_training_data(cfg: Config) -> None:
     Raises:
         DataError: Naming the file and both sides, before any image is read.
     """
-    for split in ('train', 'val'):
+    heads: dict[str, int] = dict(_class_counts(cfg.model))
+    orders: dict[tuple[str, ...], str] = {}
+    for split in splits:
         for dataset in datasets(cfg.get(f'{split}_dataloader') or {}):
-            kind = DATASETS.get(dataset['type'])
-            coco = issubclass(kind, CocoDataset) and kind.COCOAPI is CocoDataset.COCOAPI
-            voc = issubclass(kind, XMLDataset) and kind.load_data_list is XMLDataset.load_data_list
-            if coco or voc:
-                _check_dataset(dataset, split, dict(_class_counts(cfg.model)))
+            built = _unloaded(dataset)
+            if reader_of(built):
+                where = f'{split}_dataloader, {built.ann_file}'
+                classes = tuple(built.metainfo['classes'])
+                orders.setdefault(classes, where)
+                _check_dataset(built, where, classes, split)
+                _check_heads(heads, where, classes)
+    if len(orders) > 1:
+        shown = '; '.join(f'{where}: {list(names)[:80]}' for names, where in orders.items())
+        raise DataError(
+            f'the classes of the data sets differ: {shown}. A label is a place in this list: set '
+            'metainfo=dict(classes=...) of every data set to the same names in the same order'
+        )
 
 
-def _check_dataset(dataset: Mapping, split: str, heads: Mapping[str, int]) -> None:
+def _unloaded(dataset: Mapping) -> object:
     settings = {key: value for key, value in dataset.items() if key not in ('indices', 'pipeline')}
-    built = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
-    path, classes = Path(built.ann_file), tuple(built.metainfo['classes'])
-    faults, names = _inspect(built)
-    where = f'{split}_dataloader, {path}'
-    voc = isinstance(built, XMLDataset)
-    missing = [name for name in classes if name not in names]
-    if missing and voc and split != 'train':  # a small split may lack a class
-        print_log(f'{where}: no object of {missing}', logger='current', level=logging.WARNING)
-    elif missing:
+    return DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
+
+
+def reader_of(dataset: object) -> Callable[[object], list[dict]] | None:
+    """What loads a data set's annotations through this package; None for formats of their own."""
+    kind = type(dataset)
+    if isinstance(dataset, CocoDataset) and kind.COCOAPI is CocoDataset.COCOAPI:
+        plain = (CocoDataset.load_data_list, CheckedCocoDataset.load_data_list)
+        return load_coco if kind.load_data_list in plain else None
+    plain = (XMLDataset.load_data_list, CheckedXMLDataset.load_data_list)
+    return load_voc if isinstance(dataset, XMLDataset) and kind.load_data_list in plain else None
+
+
+def _check_dataset(
+    built: BaseDetDataset, where: str, classes: Sequence[str], split: str
+) -> None:
+    voc, found = isinstance(built, XMLDataset), inspect(built)
+    names = list(found.objects)
+    missing = [name for name in classes if name.strip() not in names]
+    if missing and not (voc and split != 'train'):  # a small split may lack a class
         raise DataError(
             f'{where}: classes of the config that are not in the file: {missing[:SHOWN]} '
-            f'({len(missing)} of {len(classes)}); categories of the file: {list(names)[:80]}. '
+            f'({len(missing)} of {len(classes)}); categories of the file: {names[:80]}. '
             'Set metainfo=dict(classes=...) of every dataset to the names in the file'
         )
+    if len({name.strip() for name in classes}) < len(classes):
+        raise DataError(f'{where}: a class stands twice in {list(classes)[:80]}; write each once')
+    found.refuse_faults(where, STOPPING if voc else (FATAL,))
+    if found.told():
+        print_log(f'{where}:\n{found.told()}', logger='current', level=logging.WARNING)
+    unseen = [name for name in classes if not found.objects.get(name.strip())]
+    if len(unseen) == len(classes) and split == 'train':
+        raise DataError(f'{where}: no object of {list(classes)[:80]}, nothing can be learnt')
+    if unseen:
+        print_log(
+            f'{where}: no object of {unseen[:80]} ({len(unseen)} of {len(classes)} classes)'
+            + ('; without any the score is -1' if len(unseen) == len(classes) else ''),
+            logger='current', level=logging.WARNING,
+        )  # fmt: skip
+
+
+def _check_heads(heads: Mapping[str, int], where: str, classes: Sequence[str]) -> None:
     for key, count in heads.items():
         if count != len(classes):
             raise DataError(
                 f'{where}: {key}={count}, but the data set has {len(classes)} classes '
                 f'{list(classes)[:80]}; set {key}={len(classes)}'
             )
-    fatal = [fault for fault in faults if fault.fatal or voc]  # XMLDataset leaves out no box
-    if fatal:
-        raise DataError(
-            f'{where}: {len(fatal)} faults:\n'
-            + '\n'.join(f'  {fault}' for fault in fatal[:SHOWN])
-            + f'\n{summary(fatal)}\ntools/check_dataset.py lists them all and writes a cleaned file'
-        )
-    if faults:
-        print_log(f'{where}: left out:\n{summary(faults)}', logger='current', level=logging.WARNING)
 
 
-def _inspect(built: BaseDetDataset) -> tuple[list[Fault], list[str]]:
-    """Faults and category names of a dataset that has not loaded its annotations."""
-    stat = Path(built.ann_file).stat() if Path(built.ann_file).is_file() else None
-    folders = ()
-    if isinstance(built, XMLDataset):
-        folders = (Path(built.sub_data_root, built.ann_subdir), built.img_subdir)
-    return _read(Path(built.ann_file), folders, stat and (stat.st_mtime_ns, stat.st_size))
+def inspect(dataset: BaseDetDataset) -> Annotations:
+    """The annotations of a data set that :func:`reader_of` knows, loaded or not, less the entries.
+
+    Raises:
+        DataError: If they cannot be read.
+    """
+    path = Path(dataset.ann_file)
+    stat = path.stat() if path.is_file() else None
+    voc = isinstance(dataset, XMLDataset)
+    folders = (
+        (dataset.sub_data_root, dataset.ann_subdir, dataset.img_subdir)
+        if voc
+        else (dataset.data_prefix.get('img', ''),)
+    )
+    return _read(path, voc, folders, stat and (stat.st_mtime_ns, stat.st_size))
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, voc_folders: tuple, version: object) -> tuple[list[Fault], list[str]]:
-    """What _inspect returns; remembered, as several hooks and tools ask."""
-    try:
-        content = read_voc(path, *voc_folders) if voc_folders else read_annotations(path)
-    except ValueError as error:
-        raise DataError(str(error)) from error
-    names = [c['name'] for c in content['categories'] if isinstance(c, dict) and 'name' in c]
-    return check_annotations(content), names
+def _read(path: Path, voc: bool, folders: Sequence[str], version: object) -> Annotations:
+    """What :func:`inspect` returns; remembered, as several hooks and tools ask."""
+    found = read_voc_in(path, *folders) if voc else read_annotations(path, *folders)
+    found.forget_entries()
+    return found
+
+
+def reads_as_plain(dataset: BaseDetDataset) -> bool:
+    """Whether MMDetection's own reader gives the same labels and boxes."""
+    found, classes = inspect(dataset), list(dataset.metainfo['classes'])
+    by_name = isinstance(dataset, XMLDataset)
+    in_order = by_name or [name for name in found.objects if name in classes] == classes
+    return in_order and not found.readings
 
 
 def _class_counts(model: Mapping, prefix: str = 'model') -> Iterator[tuple[str, int]]:

@@ -1,72 +1,126 @@
-"""Pascal VOC sets: read as COCO content for the checks, written from COCO for a worked example.
+"""Pascal VOC sets, read as COCO content.
 
 Layout: Annotations/ID.xml, JPEGImages/ID.jpg, ImageSets/Main/SPLIT.txt with one ID a line.
 """
 
 from __future__ import annotations
 
-import json
+import codecs
 import os
-import shutil
-import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from .demo import SPLITS, generate
+from .annotations import Annotations, DataError, annotations_of, leaves
+from .faults import Findings
+from .files import read_file
+from .pixels import read_image
+from .values import is_finite, number, whole
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+"""Of images, in any case; the first that is there is taken."""
 
 
 def read_voc(
-    ann_file: str | Path, annotation_dir: str | Path, image_subdir: str = 'JPEGImages'
-) -> dict:
-    """Images, annotations and categories of a split as the content of a COCO file.
+    ann_file: str | Path, annotation_dir: str | Path, image_subdir: str = 'JPEGImages',
+    root: str | Path | None = None,
+) -> Annotations:  # fmt: skip
+    """Images, annotations and categories of a split as those of a COCO file.
 
     Boxes are as MMDetection's XMLDataset trains on them: x, y, width, height in px with
     x = xmin - 1 and width = xmax - xmin. Difficult objects are iscrowd. File names are relative to
-    the folder that holds ``image_subdir``; categories are the names in the files, in their order.
+    ``root``; categories are the names in the files, in their order.
 
     Args:
         ann_file: The list of ids.
         annotation_dir: Folder of the XML files.
-        image_subdir: Folder of the images.
+        image_subdir: Folder of the images, in ``root``.
+        root: Where images of other suffixes than .jpg are looked for; the parent of
+            ``annotation_dir`` where none is given.
 
     Raises:
-        ValueError: Naming the file that is missing, no XML, or lacks a field.
+        DataError: Naming the file that is missing, no XML, or lacks a field.
     """
-    images, annotations, names = [], [], {}
-    for name in _lines(Path(ann_file)):
+    raw = dict(images=[], annotations=[], categories=[])
+    notes, names = Findings(), {}
+    folder = Path(annotation_dir).parent if root is None else Path(root)
+    files = _image_files(folder, image_subdir)
+    for name in _ids(Path(ann_file), notes):
         path = Path(annotation_dir, f'{name}.xml')
         try:
-            root = ET.fromstring(path.read_bytes())
-            width, height = (int(_text(root, f'size/{side}')) for side in ('width', 'height'))
-            objects = [_object(node) for node in root.iter('object')]
-        except (OSError, ET.ParseError, ValueError) as error:
+            tree = ET.fromstring(read_file(path))
+            file_name = files(name, notes)
+            width, height = _size(tree, folder / file_name, notes)
+            objects = [_object(node, path, notes) for node in tree.iter('object')]
+        except (OSError, ET.ParseError, ValueError, LookupError) as error:
             cause = getattr(error, 'strerror', None) or error
-            raise ValueError(f'{path}: no Pascal VOC annotation ({cause}); correct it') from error
-        file_name = f'{image_subdir}/{name}.jpg'
-        images.append(dict(id=name, file_name=file_name, width=width, height=height))
-        for label, difficult, (x1, y1, x2, y2) in objects:
-            annotations.append(
-                dict(
-                    id=len(annotations) + 1,
-                    image_id=name,
-                    category_id=names.setdefault(label, len(names) + 1),
-                    bbox=[x1 - 1, y1 - 1, x2 - x1, y2 - y1],
-                    area=(x2 - x1) * (y2 - y1),
-                    iscrowd=difficult,
-                )
+            raise DataError(f'{path}: no Pascal VOC annotation ({cause}); correct it') from error
+        raw['images'].append(dict(id=name, file_name=file_name, width=width, height=height))
+        for label, fields in objects:
+            category = names.setdefault(label, len(names) + 1)
+            number_of_it = len(raw['annotations']) + 1
+            raw['annotations'].append(
+                dict(fields, id=number_of_it, image_id=name, category_id=category)
             )
-    categories = [dict(id=number, name=name) for name, number in names.items()]
-    return dict(images=images, annotations=annotations, categories=categories)
+    raw['categories'] = [dict(id=index, name=name) for name, index in names.items()]
+    found = annotations_of(raw)
+    found.readings.update(notes.readings)
+    return found
 
 
-def _lines(path: Path) -> list[str]:
+def _ids(path: Path, notes: Findings) -> list[str]:
+    """The lines of a list, in UTF-8 or UTF-16, without blank ones."""
     try:
-        return path.read_text().split()
-    except OSError as error:
-        raise ValueError(f'{path}: {error.strerror}; give a list of ids, one a line') from error
+        content = read_file(path)
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        lines = content.decode('utf-16' if wide else 'utf-8-sig').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, 'strerror', None) or f'no UTF-8 ({error})'
+        raise DataError(f'{path}: {cause}; give a list of ids, one a line') from error
+    ids = [line.strip() for line in lines if line.strip()]
+    if len(ids) < len(lines):
+        notes.read('blank lines', str(path), len(lines) - len(ids))
+    outside = [name for name in ids if '\0' in name or leaves(name, None)]
+    if outside:
+        raise DataError(
+            f'{path}: the ids {outside[:10]} lead out of the folder; an id is the name of an '
+            'image without its suffix'
+        )
+    return ids
+
+
+def _image_files(folder: Path, subdir: str):
+    """What gives the image of an id, relative to a folder, by its names in any case."""
+
+    @cache
+    def listing(parent: Path) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in sorted(os.listdir(parent)) if parent.is_dir() else ():
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in SUFFIXES:
+                found.setdefault(stem, []).append(suffix)
+        return found
+
+    def image_of(name: str, notes: Findings) -> str:
+        path = Path(subdir, name)
+        suffixes = listing((folder / path).parent).get(path.name, [])
+        if '.jpg' in suffixes or not suffixes:
+            return f'{subdir}/{name}.jpg'
+        notes.read('other suffixes', name)
+        best = min(suffixes, key=lambda suffix: SUFFIXES.index(suffix.lower()))
+        return f'{subdir}/{name}{best}'
+
+    return image_of
+
+
+def _size(tree: ET.Element, image: Path, notes: Findings) -> tuple[object, object]:
+    """Width and height as they stand there, or of the image where nothing does."""
+    if tree.find('size') is None and image.is_file():
+        notes.read('no size', str(image))
+        return read_image(image).shape[1::-1]
+    given = [_text(tree, f'size/{side}') for side in ('width', 'height')]
+    return tuple(text if whole(text) is None else whole(text) for text in given)
 
 
 def _text(node: ET.Element, field: str) -> str:
@@ -76,62 +130,23 @@ def _text(node: ET.Element, field: str) -> str:
     return text.strip()
 
 
-def _object(node: ET.Element) -> tuple[str, int, list[int]]:
-    corners = [int(float(_text(node, f'bndbox/{corner}'))) for corner in CORNERS]
-    return _text(node, 'name'), int(node.findtext('difficult') or 0), corners
+def _object(node: ET.Element, path: Path, notes: Findings) -> tuple[str, dict]:
+    """Name of an object, and its fields as of a COCO annotation."""
+    x1, y1, x2, y2 = (_corner(node, corner) for corner in CORNERS)
+    difficult = node.findtext('difficult')
+    if difficult is not None and not difficult.strip():
+        notes.read('no difficult', str(path))
+    iscrowd = whole(difficult.strip()) if difficult and difficult.strip() else 0
+    if iscrowd not in (0, 1):
+        raise ValueError(f'<difficult> is {difficult.strip()!r:.40}, not 0 or 1')
+    box = [x1 - 1, y1 - 1, x2 - x1, y2 - y1]
+    return _text(node, 'name'), dict(bbox=box, area=abs(box[2] * box[3]), iscrowd=iscrowd)
 
 
-def generate_voc(
-    root: str | os.PathLike, seed: int = 0, num_train: int = 300, num_val: int = 100
-) -> Path:
-    """Write the images and boxes of :func:`generate` in Pascal VOC format.
-
-    Raises:
-        FileExistsError: If ``root`` exists.
-        ValueError: As ``generate``.
-    """
-    root = Path(root).resolve()
-    if root.exists():
-        raise FileExistsError(f'{root} exists: choose another folder, or delete this one')
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{root.name}.', dir=root.parent) as staging:
-        demo = generate(Path(staging) / 'coco', seed, num_train, num_val)
-        for split in SPLITS:
-            write_voc(demo.ann_file(split), demo.image_dir(split), Path(staging) / 'voc', split)
-        (Path(staging) / 'voc').rename(root)
-    return root
-
-
-def write_voc(ann_file: Path, image_dir: Path, root: Path, split: str) -> None:
-    """Write a split of a COCO set with JPEG images in Pascal VOC format; ids are SPLIT_STEM."""
-    folders = [root / name for name in ('Annotations', 'JPEGImages', 'ImageSets/Main')]
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    content = json.loads(Path(ann_file).read_text())
-    names = {category['id']: category['name'] for category in content['categories']}
-    ids = []
-    for image in content['images']:
-        ids.append(f'{split}_{Path(image["file_name"]).stem}')
-        own = [a for a in content['annotations'] if a['image_id'] == image['id']]
-        objects = [(names[a['category_id']], a['bbox'], a['iscrowd']) for a in own]
-        (folders[0] / f'{ids[-1]}.xml').write_bytes(_xml(ids[-1], image, objects))
-        shutil.copyfile(image_dir / image['file_name'], folders[1] / f'{ids[-1]}.jpg')
-    (folders[2] / f'{split}.txt').write_text('\n'.join(ids) + '\n')
-
-
-def _xml(name: str, image: dict, objects: Sequence[tuple[str, list, int]]) -> bytes:
-    root = ET.Element('annotation')
-    ET.SubElement(root, 'filename').text = f'{name}.jpg'
-    size = ET.SubElement(root, 'size')
-    for field, value in (('width', image['width']), ('height', image['height']), ('depth', 3)):
-        ET.SubElement(size, field).text = str(value)
-    for label, (x, y, width, height), difficult in objects:
-        node = ET.SubElement(root, 'object')
-        ET.SubElement(node, 'name').text = label
-        ET.SubElement(node, 'difficult').text = str(difficult)
-        box = ET.SubElement(node, 'bndbox')
-        corners = (x + 1, y + 1, x + width, y + height)  # 1-based, the last pixel included
-        for field, value in zip(CORNERS, corners, strict=True):
-            ET.SubElement(box, field).text = str(round(value))
-    ET.indent(root)
-    return ET.tostring(root)
+def _corner(node: ET.Element, corner: str) -> float:
+    """A coordinate, cut to an integer as XMLDataset does where it is finite."""
+    text = _text(node, f'bndbox/{corner}')
+    value = number(text)
+    if value is None:
+        raise ValueError(f'<{corner}> is {text!r:.40}, no number')
+    return int(value) if is_finite(value) else value

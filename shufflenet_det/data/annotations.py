@@ -1,0 +1,266 @@
+"""The one reader of annotations: COCO content as training and evaluation see it.
+
+What the format's users write is read and counted (`READINGS`), the rest is named (`KINDS`). The
+check, the data sets, the metric and the tools all read through here.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePath
+
+from .boxes import BoxCounts, References, read_annotation
+from .faults import FATAL, LARGEST, SECTIONS, WARNED, Fault, Findings, readings_summary, summary
+from .values import identifier, integer_of, is_written_so, whole
+
+SHOWN = 10
+"""Faults that an error quotes."""
+
+
+class DataError(ValueError):
+    """The data cannot be trained on as they are."""
+
+
+@dataclass
+class Annotations(Findings):
+    """A data set in COCO's terms, and what was found on the way.
+
+    Attributes:
+        entries: Section -> its entries in the order of the file, offenders as they stand there,
+            None for what is left out.
+        boxes: What the boxes look like as a whole.
+    """
+
+    entries: dict[str, list] = field(default_factory=dict)
+    boxes: BoxCounts = field(default_factory=BoxCounts)
+
+    @property
+    def content(self) -> dict[str, list]:
+        """The lists of a COCO file."""
+        return {name: [e for e in found if e is not None] for name, found in self.entries.items()}
+
+    @cached_property
+    def objects(self) -> dict[str, int]:
+        """Category name -> number of annotations that training or evaluation can use."""
+        names = {c['id']: c['name'] for c in self.usable('categories')}
+        counts = Counter(names.get(a['category_id']) for a in self.usable('annotations'))
+        return {name: counts[name] for name in names.values()}
+
+    def usable(self, section: str) -> list[dict]:
+        """Entries that are neither refused nor left out."""
+        offenders = {f.index for f in self.faults if f.section == section and f.severity != WARNED}
+        return [
+            entry
+            for index, entry in enumerate(self.entries[section])
+            if entry is not None and index not in offenders
+        ]
+
+    @cached_property
+    def nothing_left(self) -> Fault | None:
+        """The fault of a set with annotations of which none can be used, with its likely cause."""
+        given = len(self.entries['annotations'])
+        if not given or any(self.objects.values()):
+            return None
+        kinds = Counter(f.kind for f in self.faults if f.section == 'annotations')
+        why = ', '.join(f'{count} {kind}' for kind, count in kinds.most_common(3))
+        cause = self.boxes.likely_cause()
+        detail = f'of {given} annotations none can be used ({why}){"; " if cause else ""}{cause}'
+        return Fault('nothing is left', 'annotations', None, detail=detail)
+
+    def forget_entries(self) -> None:
+        """Keep what was found and let go of the content, of a large file gigabytes."""
+        _ = self.objects, self.nothing_left
+        self.entries = {}
+
+    def refuse_faults(self, where: str, kinds: Sequence[str] = (FATAL,)) -> None:
+        """Stop where there are faults.
+
+        Args:
+            where: What was read, for the message.
+            kinds: Severities that are faults.
+
+        Raises:
+            DataError: With the first faults and their number of each kind.
+        """
+        left = self.nothing_left
+        found = [f for f in self.faults if f.severity in kinds] + ([left] if left else [])
+        if found:
+            shown = [left] if left else found[:SHOWN]
+            raise DataError(
+                f'{where}: {len(found)} faults:\n'
+                + '\n'.join(f'  {fault}' for fault in shown)
+                + f'\n{summary(found)}\n'
+                'tools/check_dataset.py lists them all and writes a cleaned file'
+            )
+
+    def told(self) -> str:
+        """What was read how, left out or doubtful; empty where there is nothing to say."""
+        cause = self.boxes.likely_cause()
+        parts = [readings_summary(self.readings), summary(self.faults), cause]
+        return '\n'.join(part for part in parts if part)
+
+
+def annotations_of(raw: Mapping, root: str | None = None) -> Annotations:
+    """What the content of a COCO file holds.
+
+    Args:
+        raw: The lists of SECTIONS; without ``annotations`` it is a file without objects.
+        root: Folder of the images; empty where none is stated, None where it is not known.
+    """
+    found = Annotations()
+    if raw.get('annotations') is None:
+        found.read('no list of annotations', 'annotations')
+    found.entries = {name: list(raw.get(name) or ()) for name in SECTIONS}
+    valid = {name: list(_valid_entries(found, name)) for name in SECTIONS}
+    images, image_ids = _read_ids(found, 'images', valid['images'])
+    categories, category_ids = _read_ids(found, 'categories', valid['categories'])
+    _read_images(found, images, root)
+    _read_categories(found, categories)
+    by_id = {found.entries['images'][i]['id']: found.entries['images'][i] for i in images}
+    references = References(by_id, image_ids, category_ids)
+    _read_annotations(found, valid['annotations'], references)
+    _leave_out_unused_names(found, categories)
+    return found
+
+
+def _valid_entries(found: Annotations, section: str) -> Iterator[tuple[int, Mapping]]:
+    """Entries whose fields are there and of the right type."""
+    for index, entry in enumerate(found.entries[section]):
+        if not isinstance(entry, Mapping):
+            detail = repr(entry)[:60]
+            found.faults.append(Fault('not an object', section, index, detail=detail))
+            continue
+        needed = SECTIONS[section]
+        missing = [key for key in needed if entry.get(key) is None]
+        ids = [key for key in needed if key.endswith('id')]
+        wrong = [key for key in ids if identifier(entry.get(key)) is None]
+        wrong += [key for key in needed if key.endswith('name') and not _is_name(entry.get(key))]
+        if missing or wrong:
+            detail = f'missing {missing}' if missing else f'wrong type of {wrong}'
+            found.faults.append(Fault.of('missing field', section, index, entry, detail))
+            continue
+        yield index, entry
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _read_ids(
+    found: Annotations, section: str, valid: Sequence[tuple[int, Mapping]]
+) -> tuple[list[int], dict[object, object]]:
+    """Indices of the first entry of each id, and every way to write an id -> the id."""
+    ids = [identifier(entry['id']) for _, entry in valid]
+    texts = sum(isinstance(i, str) for i in ids)
+    mixed = 0 < texts < len(ids)
+    first, known = {}, {}
+    for (index, entry), written in zip(valid, ids, strict=True):
+        number_of_text = integer_of(written) if isinstance(written, str) else None
+        own = number_of_text if mixed and number_of_text is not None else written
+        if mixed and isinstance(written, str):
+            detail = f'id {written!r}; {texts} of {len(ids)} ids of {section} are text'
+            found.faults.append(Fault.of('mixed ids', section, index, entry, detail))
+        if own in first:
+            detail = f'id {written!r} of {section}[{first[own]}] again'
+            found.faults.append(Fault.of('duplicate id', section, index, entry, detail))
+            continue
+        first[own] = index
+        known[own] = known[str(own)] = own
+        if number_of_text is not None:
+            known.setdefault(number_of_text, own)
+        _write(found, section, index, {'id': own}, 'ids')
+    for entry in found.entries[section]:  # an offender is known all the same
+        if isinstance(entry, Mapping) and identifier(entry.get('id')) is not None:
+            known.setdefault(identifier(entry['id']), entry['id'])
+    return list(first.values()), known
+
+
+def _write(
+    found: Annotations, section: str, index: int, values: Mapping[str, object], kind: str
+) -> None:
+    """Put values into an entry and note it, unless they stand there."""
+    entry = found.entries[section][index]
+    if not is_written_so(entry, values):
+        found.read(kind, f'{section}[{index}]')
+        found.entries[section][index] = {**entry, **values}
+
+
+def _read_images(found: Annotations, indices: Sequence[int], root: str | None) -> None:
+    images, files = found.entries['images'], {}
+    for index in indices:
+        image = images[index]
+        sides = {side: whole(image.get(side)) for side in ('width', 'height')}
+        if not all(side is not None and 1 <= side <= LARGEST for side in sides.values()):
+            detail = ', '.join(f'{side} {image.get(side)!r:.40}' for side in sides)
+            found.faults.append(Fault.of('bad size', 'images', index, image, detail))
+        else:
+            _write(found, 'images', index, sides, 'sizes')
+        name = posixpath.normpath(image['file_name'])
+        if name in files:
+            detail = f'{name} is also image {images[files[name]]["id"]}'
+            found.faults.append(Fault.of('file twice', 'images', index, image, detail))
+        files.setdefault(name, index)
+        if leaves(name, root):
+            detail = f'{image["file_name"]} lies outside {root or "the folder of the images"}'
+            found.faults.append(Fault.of('outside the root', 'images', index, image, detail))
+
+
+def leaves(name: str, root: str | None) -> bool:
+    """Whether the path of an image leads out of a folder; out of none stated ('') it cannot."""
+    if root == '':
+        return False
+    path = PurePath(posixpath.normpath(name.replace('\\', '/')))
+    if path.is_absolute():
+        return root is None or not path.is_relative_to(posixpath.abspath(root))
+    return '..' in path.parts
+
+
+def _read_categories(found: Annotations, indices: Sequence[int]) -> None:
+    for index in indices:
+        name = found.entries['categories'][index]['name'].strip()
+        _write(found, 'categories', index, {'name': name}, 'spaces around names')
+
+
+def _read_annotations(
+    found: Annotations, valid: Sequence[tuple[int, Mapping]], references: References
+) -> None:
+    ids = [identifier(a.get('id')) for _, a in valid]
+    renumber = any(not isinstance(i, int) or i < 1 for i in ids)
+    first: dict[object, int] = {}
+    for (index, entry), written in zip(valid, ids, strict=True):
+        if written is not None and written in first:
+            detail = f'id {written!r} of annotations[{first[written]}] again'
+            file = references.file_of(entry)
+            found.faults.append(Fault.of('duplicate id', 'annotations', index, entry, detail, file))
+            continue
+        first[written] = index
+        if renumber:
+            _write(found, 'annotations', index, {'id': index + 1}, 'annotation ids')
+        else:
+            _write(found, 'annotations', index, {'id': written}, 'ids')
+        read_annotation(found, found.boxes, index, entry, references)
+
+
+def _leave_out_unused_names(found: Annotations, indices: Sequence[int]) -> None:
+    """Of categories of one name those without annotations go; two with some are a fault."""
+    categories, named = found.entries['categories'], {}
+    used = {
+        identifier(a.get('category_id'))
+        for a in found.entries['annotations']
+        if isinstance(a, Mapping)
+    }
+    for index in indices:
+        named.setdefault(categories[index]['name'], []).append(index)
+    for name, same in named.items():
+        kept = [i for i in same if categories[i]['id'] in used] or same[:1]
+        for index in set(same) - set(kept):
+            found.read('unused category', f'{name!r}, id {categories[index]["id"]}')
+            categories[index] = None
+        for index in kept[1:]:
+            detail = f'{name!r} is also category {categories[kept[0]]["id"]}'
+            entry = categories[index]
+            found.faults.append(Fault.of('duplicate name', 'categories', index, entry, detail))

@@ -1,0 +1,92 @@
+"""COCO annotations as MMDetection's data sets and metrics ask for them: read once, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from mmdet.datasets import CocoDataset
+from mmdet.datasets.api_wrappers import COCO
+from mmdet.registry import DATASETS
+
+from .annotations import Annotations, DataError, annotations_of
+from .check import read_annotations
+
+
+class CheckedCoco(COCO):
+    """`COCO` of what :func:`read_annotations` reads, with categories in the order of names.
+
+    MMDetection takes label k for the k-th of the category ids it gets. The original gives them in
+    the order of the file, so that class names of another order are exchanged without a word.
+
+    Args:
+        annotation_file: Path of the file.
+        root: Folder of the images, as for `annotations_of`.
+
+    Raises:
+        DataError: Naming the file and its faults.
+    """
+
+    def __init__(self, annotation_file: str | None = None, root: str | None = '') -> None:
+        super().__init__()
+        if annotation_file is not None:
+            self._take(read_annotations(annotation_file, root), str(annotation_file))
+
+    @classmethod
+    def of(cls, content: Mapping, where: str) -> CheckedCoco:
+        """The same of a content that was read already; ``where`` names it in errors."""
+        made = cls()
+        made._take(annotations_of(content, root=''), where)
+        return made
+
+    def _take(self, found: Annotations, where: str) -> None:
+        found.refuse_faults(where)
+        self.where = where
+        self.dataset = found.content
+        self.createIndex()
+        self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
+
+    def get_cat_ids(
+        self, cat_names: Sequence[str] = (), sup_names: Sequence = (), cat_ids: Sequence = ()
+    ) -> list:
+        """Category ids; those of names in the order of the names.
+
+        Raises:
+            DataError: If a name is none of the file.
+        """
+        if not cat_names:
+            return super().get_cat_ids(list(cat_names or ()), list(sup_names), list(cat_ids))
+        ids = {category['name']: category['id'] for category in self.dataset['categories']}
+        names = [cat_names] if isinstance(cat_names, str) else list(cat_names)
+        missing = [name for name in names if name.strip() not in ids]
+        if missing:
+            raise DataError(
+                f'{self.where}: classes of the config that are not in the file: {missing[:10]}; '
+                f'categories of the file: {list(ids)[:80]}'
+            )
+        return [ids[name.strip()] for name in names]
+
+
+@DATASETS.register_module()
+class CheckedCocoDataset(CocoDataset):
+    """`CocoDataset` whose annotations :func:`read_annotations` reads; labels follow names.
+
+    Takes the arguments of `CocoDataset`.
+    """
+
+    def load_data_list(self) -> list[dict]:
+        """As of `CocoDataset`.
+
+        Raises:
+            DataError: Naming the file and its faults.
+        """
+        return load_coco(self)
+
+
+def load_coco(dataset: CocoDataset) -> list[dict]:
+    """What `CocoDataset.load_data_list` gives, of annotations read by this package."""
+    dataset.COCOAPI = partial(CheckedCoco, root=dataset.data_prefix.get('img', ''))
+    try:
+        return CocoDataset.load_data_list(dataset)
+    finally:
+        del dataset.COCOAPI
