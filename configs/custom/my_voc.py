@@ -7,7 +7,7 @@ data_root = 'data/my_voc'
 
 num_classes = len(classes)
 data = dict(
-    type='VOCDataset', data_root=data_root, metainfo=dict(classes=classes),
+    type='CheckedVOCDataset', data_root=data_root, metainfo=dict(classes=classes),
     data_prefix=dict(_delete_=True, sub_data_root=''),
 )  # fmt: skip
 model = dict(roi_head=dict(bbox_head=dict(num_classes=num_classes)))

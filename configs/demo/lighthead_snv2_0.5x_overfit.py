@@ -42,7 +42,7 @@ test_pipeline = [
     ),
 ]
 dataset = dict(
-    type='CocoDataset',
+    type='CheckedCocoDataset',
     data_root=data_root,
     ann_file=ann_file,
     data_prefix=dict(img='train2017/'),

@@ -32,16 +32,19 @@ class Annotations(Findings):
     Attributes:
         entries: Section -> its entries in the order of the file, offenders as they stand there,
             None for what is left out.
+        rest: What else is in the file.
         boxes: What the boxes look like as a whole.
     """
 
     entries: dict[str, list] = field(default_factory=dict)
+    rest: dict = field(default_factory=dict)
     boxes: BoxCounts = field(default_factory=BoxCounts)
 
     @property
-    def content(self) -> dict[str, list]:
-        """The lists of a COCO file."""
-        return {name: [e for e in found if e is not None] for name, found in self.entries.items()}
+    def content(self) -> dict:
+        """That of a COCO file."""
+        lists = {k: [e for e in found if e is not None] for k, found in self.entries.items()}
+        return {**self.rest, **lists}
 
     @cached_property
     def objects(self) -> dict[str, int]:
@@ -74,20 +77,24 @@ class Annotations(Findings):
     def forget_entries(self) -> None:
         """Keep what was found and let go of the content, of a large file gigabytes."""
         _ = self.objects, self.nothing_left
-        self.entries = {}
+        self.entries, self.rest = {}, {}
 
-    def refuse_faults(self, where: str, kinds: Sequence[str] = (FATAL,)) -> None:
+    def refuse_faults(
+        self, where: str, severities: Sequence[str] = (FATAL,), but: Sequence[str] = ()
+    ) -> None:
         """Stop where there are faults.
 
         Args:
             where: What was read, for the message.
-            kinds: Severities that are faults.
+            severities: Of the faults that stop.
+            but: Kinds that do not.
 
         Raises:
             DataError: With the first faults and their number of each kind.
         """
         left = self.nothing_left
-        found = [f for f in self.faults if f.severity in kinds] + ([left] if left else [])
+        found = [f for f in self.faults if f.severity in severities and f.kind not in but]
+        found += [left] if left else []
         if found:
             shown = [left] if left else found[:SHOWN]
             raise DataError(
@@ -114,6 +121,7 @@ def annotations_of(raw: Mapping, root: str | None = None) -> Annotations:
     found = Annotations()
     if raw.get('annotations') is None:
         found.read('no list of annotations', 'annotations')
+    found.rest = {key: value for key, value in raw.items() if key not in SECTIONS}
     found.entries = {name: list(raw.get(name) or ()) for name in SECTIONS}
     valid = {name: list(_valid_entries(found, name)) for name in SECTIONS}
     images, image_ids = _read_ids(found, 'images', valid['images'])
@@ -199,6 +207,10 @@ def _read_images(found: Annotations, indices: Sequence[int], root: str | None) -
             found.faults.append(Fault.of('bad size', 'images', index, image, detail))
         else:
             _write(found, 'images', index, sides, 'sizes')
+        if not _is_name(image.get('file_name')):
+            detail = f'file_name {image.get("file_name")!r:.40}'
+            found.faults.append(Fault.of('no file name', 'images', index, image, detail))
+            continue
         name = posixpath.normpath(image['file_name'])
         if name in files:
             detail = f'{name} is also image {images[files[name]]["id"]}'

@@ -103,8 +103,7 @@ def read_annotation(
     reading.run(counts)
     file = references.file_of(entry) if reading.faults else ''
     found.faults += [
-        Fault.of(kind, 'annotations', index, entry, detail, file)
-        for kind, detail in reading.faults
+        Fault.of(kind, 'annotations', index, entry, detail, file) for kind, detail in reading.faults
     ]
     for kind in reading.notes:
         found.read(kind, f'annotations[{index}]')
@@ -227,7 +226,5 @@ def _box_faults(box: list[float], image: Mapping | None) -> Iterator[tuple[str, 
         where = f'bbox {box} in {right}x{bottom}'
         if x >= right or y >= bottom or x + width <= 0 or y + height <= 0:
             yield 'box outside', where
-        elif (
-            min(x, y) < -SLACK or x + width > right + SLACK or y + height > bottom + SLACK
-        ):
+        elif min(x, y) < -SLACK or x + width > right + SLACK or y + height > bottom + SLACK:
             yield 'box leaves the image', where

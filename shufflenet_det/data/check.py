@@ -1,4 +1,4 @@
-"""Finds every fault of a COCO-format data set in one pass; needs neither mmdet nor a model."""
+"""Finds every fault of a COCO or Pascal VOC set in one pass; needs neither mmdet nor a model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .annotations import Annotations, DataError, annotations_of
 from .faults import Fault
 from .files import read_file
 from .pixels import read_image
+from .voc import ANNOTATIONS, read_voc
 
 FEW_IMAGES = 256
 """As many are decoded in less time than it takes to start more processes."""
@@ -45,6 +46,34 @@ def read_annotations(path: str | Path, root: str | Path | None = None) -> Annota
     if missing:
         raise DataError(f'{path}: no COCO annotation file, the lists {missing} are not in it')
     return annotations_of(content, None if root is None else str(root))
+
+
+def read_set(path: str | Path, root: str | Path) -> tuple[Annotations, Path]:
+    """What an annotation file holds, and the folder that its images' names are relative to.
+
+    Args:
+        path: COCO JSON, or a Pascal VOC list of ids that ends in .txt.
+        root: Folder of the images; of Pascal VOC, that or the folder that holds it.
+
+    Raises:
+        DataError: If the annotations cannot be read, or the folder is not there.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f'{root}: no such folder; give that of the images')
+    if Path(path).suffix.lower() != '.txt':
+        return read_annotations(path, root), root
+    subdir = 'JPEGImages' if (root / ANNOTATIONS).is_dir() else root.name
+    folder = root if (root / ANNOTATIONS).is_dir() else root.parent
+    return read_voc(path, folder / ANNOTATIONS, subdir), folder
+
+
+def size_of(root: Path, image: Mapping) -> tuple[int, int] | None:
+    """Width and height of the file of an image, upright; None where it cannot be read."""
+    try:
+        return read_image(root / image['file_name']).shape[1::-1]
+    except (OSError, ValueError):
+        return None
 
 
 def check_annotations(content: Mapping[str, Sequence]) -> list[Fault]:

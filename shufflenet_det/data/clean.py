@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from .annotations import Annotations, DataError, annotations_of
 from .faults import SECTIONS, WARNED, Fault
@@ -137,21 +137,18 @@ REPAIRS = {
 """Kind of fault, section -> what says how the entry was repaired, or None."""
 
 
-def clean(
-    found: Annotations, faults: Sequence[Fault] = (), size_of: Size = lambda image: None
-) -> tuple[dict[str, list], Counter[str]]:
-    """The lists of a COCO file without faults, and what was done how often.
+def clean(found: Annotations, size_of: Size = lambda image: None) -> tuple[dict, Counter[str]]:
+    """The content of a COCO file without faults, and what was done how often.
 
     Args:
-        found: What was read.
-        faults: More of them, of images and classes.
+        found: What was read; faults of images and classes may have been added.
         size_of: Width and height of the file of an image, None where it cannot be read.
 
     Raises:
         DataError: If nothing would be left of a set that has annotations.
     """
     done: Counter[str] = Counter()
-    again, pending = found, [*faults, *found.faults]
+    again, pending = found, list(found.faults)
     for _ in range(PASSES):
         work = Cleaning(again, size_of)
         for fault in pending:
@@ -169,4 +166,4 @@ def clean(
             f'nothing would be left in {lost}, so no file is written: '
             + (left.detail if left else ', '.join(f'{n} {what}' for what, n in done.items()))
         )
-    return content, done
+    return {**found.rest, **content}, done

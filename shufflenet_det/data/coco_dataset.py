@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 from mmdet.registry import DATASETS
 
-from .annotations import Annotations, DataError, annotations_of
+from .annotations import Annotations, DataError
 from .check import read_annotations
+from .faults import OF_IMAGES
 
 
 class CheckedCoco(COCO):
@@ -21,26 +22,25 @@ class CheckedCoco(COCO):
 
     Args:
         annotation_file: Path of the file.
-        root: Folder of the images, as for `annotations_of`.
+        root: Folder of the images, as for `annotations_of`; None where no image will be read.
 
     Raises:
         DataError: Naming the file and its faults.
     """
 
-    def __init__(self, annotation_file: str | None = None, root: str | None = '') -> None:
+    def __init__(self, annotation_file: str | None = None, root: str | None = None) -> None:
         super().__init__()
         if annotation_file is not None:
-            self._take(read_annotations(annotation_file, root), str(annotation_file))
+            found = read_annotations(annotation_file, '' if root is None else root)
+            self.take(found, str(annotation_file), OF_IMAGES if root is None else ())
 
-    @classmethod
-    def of(cls, content: Mapping, where: str) -> CheckedCoco:
-        """The same of a content that was read already; ``where`` names it in errors."""
-        made = cls()
-        made._take(annotations_of(content, root=''), where)
-        return made
+    def take(self, found: Annotations, where: str, but: Sequence[str] = OF_IMAGES) -> None:
+        """Hold what was read; ``where`` names it in errors, ``but`` are faults that do not matter.
 
-    def _take(self, found: Annotations, where: str) -> None:
-        found.refuse_faults(where)
+        Raises:
+            DataError: Naming its faults.
+        """
+        found.refuse_faults(where, but=but)
         self.where = where
         self.dataset = found.content
         self.createIndex()

@@ -24,6 +24,7 @@ KINDS = {
     'unknown category': (FATAL, 'category_id is no id of categories'),
     'class not in the file': (FATAL, 'a class name of the config is no category'),
     'unknown image': (FATAL, 'image_id is no id of images'),
+    'no file name': (FATAL, 'file_name must name the image'),
     'outside the root': (FATAL, 'the image lies outside the folder of the images'),
     'unreadable image': (FATAL, 'missing, empty, cut, damaged or no image'),
     'other image size': (FATAL, 'width and height are not those of the upright file'),
@@ -39,6 +40,9 @@ KINDS = {
 CONSEQUENCES = {
     FATAL: 'stops training', DROPPED: 'left out by training', WARNED: 'trained on as it is',
 }  # fmt: skip
+
+OF_IMAGES = ('no file name', 'outside the root', 'file twice')
+"""Kinds that do not matter where images are not read."""
 
 READINGS = {
     'annotation ids': '0, absent or text; numbered anew from 1, as pycocotools needs them',
@@ -59,7 +63,7 @@ READINGS = {
 """What is read although the format says otherwise -> how."""
 
 SECTIONS = {
-    'images': ('id', 'file_name'),
+    'images': ('id',),
     'categories': ('id', 'name'),
     'annotations': ('image_id', 'category_id'),
 }

@@ -9,10 +9,12 @@ import mmengine.fileio as fileio
 import numpy as np
 import torch
 from mmcv.transforms import LoadImageFromFile
+from mmengine.fileio import LocalBackend
 from mmengine.logging import print_log
 from mmengine.registry import TRANSFORMS
 from torch.utils.data import get_worker_info
 
+from .files import read_file
 from .pixels import read_image
 
 POLICIES = ('fail', 'skip')
@@ -62,7 +64,8 @@ class CheckedLoadImage(LoadImageFromFile):
         return results
 
     def _read(self, path: str) -> bytes:
-        return fileio.get(path, backend_args=self.backend_args)
+        backend = fileio.get_file_backend(path, backend_args=self.backend_args)
+        return read_file(path) if isinstance(backend, LocalBackend) else backend.get(path)
 
     def _decode(self, content: bytes) -> np.ndarray | None:
         return mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from mmdet.datasets import BaseDetDataset, CocoDataset, XMLDataset
@@ -16,7 +16,13 @@ from .annotations import SHOWN, Annotations, DataError
 from .check import read_annotations
 from .coco_dataset import CheckedCocoDataset, load_coco
 from .faults import FATAL
-from .voc_dataset import STOPPING, CheckedXMLDataset, load_voc, read_voc_in
+from .voc_dataset import (
+    STOPPING,
+    CheckedVOCDataset,
+    CheckedXMLDataset,
+    load_voc,
+    read_voc_in,
+)  # fmt: skip
 
 
 def datasets(loader: Mapping) -> Iterator[Mapping]:
@@ -73,9 +79,7 @@ def reader_of(dataset: object) -> Callable[[object], list[dict]] | None:
     return load_voc if isinstance(dataset, XMLDataset) and kind.load_data_list in plain else None
 
 
-def _check_dataset(
-    built: BaseDetDataset, where: str, classes: Sequence[str], split: str
-) -> None:
+def _check_dataset(built: BaseDetDataset, where: str, classes: Sequence[str], split: str) -> None:
     voc, found = isinstance(built, XMLDataset), inspect(built)
     names = list(found.objects)
     missing = [name for name in classes if name.strip() not in names]
@@ -141,6 +145,37 @@ def reads_as_plain(dataset: BaseDetDataset) -> bool:
     by_name = isinstance(dataset, XMLDataset)
     in_order = by_name or [name for name in found.objects if name in classes] == classes
     return in_order and not found.readings
+
+
+def read_anew(dataset: object) -> bool:
+    """Read the annotations of built data sets through this package, where that differs.
+
+    Args:
+        dataset: One of MMDetection's, or a wrapper of some.
+
+    Returns:
+        Whether all of them are of formats that this package reads.
+    """
+    pending, known = [dataset], True
+    while pending:
+        current = pending.pop()
+        inner = [current.dataset] if hasattr(current, 'dataset') else []
+        inner += list(getattr(current, 'datasets', []))
+        pending += inner
+        if inner:
+            continue
+        reader = reader_of(current)
+        known = known and reader is not None
+        if reader is not None and not _is_checked(current) and not reads_as_plain(current):
+            current.load_data_list = partial(reader, current)
+            current._fully_initialized = False
+            current.full_init()
+            del current.load_data_list
+    return known
+
+
+def _is_checked(dataset: object) -> bool:
+    return isinstance(dataset, (CheckedCocoDataset, CheckedXMLDataset, CheckedVOCDataset))
 
 
 def _class_counts(model: Mapping, prefix: str = 'model') -> Iterator[tuple[str, int]]:

@@ -17,6 +17,7 @@ from .files import read_file
 from .pixels import read_image
 from .values import is_finite, number, whole
 
+ANNOTATIONS = 'Annotations'
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 """Of images, in any case; the first that is there is taken."""

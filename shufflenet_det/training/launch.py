@@ -21,6 +21,12 @@ HOW_TO_GET_COCO = (
     '`python tools/make_demo_data.py` and configs/demo/lighthead_snv2_demo.py need no download.'
 )
 
+CHECKED = {
+    'CocoDataset': 'CheckedCocoDataset', 'XMLDataset': 'CheckedXMLDataset',
+    'VOCDataset': 'CheckedVOCDataset', 'CocoMetric': 'SafeCocoMetric',
+}  # fmt: skip
+"""Types of MMDetection -> those with the same settings that read through this package."""
+
 
 def load_config(
     path: str | Path, options: Mapping | None = None, named: Iterable[str] = ()
@@ -45,7 +51,25 @@ def load_config(
     new_root = cfg.get('data_root')
     if old_root is not None and new_root != old_root:
         _move_root(cfg._cfg_dict, str(old_root), str(new_root))
+    if protected(cfg):
+        _read_through_this_package(cfg)
     return cfg
+
+
+def protected(cfg: Config) -> bool:
+    """Whether a config switches `ProtectionHook` on."""
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
+    return any(isinstance(hook, Mapping) and hook.get('type') == 'ProtectionHook' for hook in hooks)
+
+
+def _read_through_this_package(cfg: Config) -> None:
+    """What ProtectionHook does, before a file that MMDetection itself cannot open is opened."""
+    for split in ('train', 'val', 'test'):
+        evaluators = cfg.get(f'{split}_evaluator') or []
+        parts = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+        for part in [*datasets(cfg.get(f'{split}_dataloader') or {}), *parts]:
+            if isinstance(part.get('type'), str):
+                part['type'] = CHECKED.get(part['type'].removeprefix('mmdet.'), part['type'])
 
 
 def _move_root(node, old: str, new: str) -> None:
@@ -59,7 +83,7 @@ def _move_root(node, old: str, new: str) -> None:
 
 
 def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
-    """Stop early where annotations or images are not there, or training data have faults.
+    """Stop early where annotations or images are not there, or annotations have faults.
 
     Args:
         cfg: The config.
@@ -80,8 +104,7 @@ def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
                         f'{split} data: {path} does not exist (looked for in '
                         f'{path.absolute()}). {HOW_TO_GET_COCO}'
                     )
-    if 'train' in splits:
-        check_training_data(cfg)
+    check_training_data(cfg, splits)
 
 
 def prepare_training(

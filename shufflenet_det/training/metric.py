@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from mmdet.evaluation import CocoMetric
+from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
+
+from shufflenet_det.data.annotations import annotations_of
+from shufflenet_det.data.coco_dataset import CheckedCoco
 
 
 def check_predictions(
@@ -47,13 +51,27 @@ def check_predictions(
 class SafeCocoMetric(CocoMetric):
     """`CocoMetric` that rejects undefined predictions and scores none at all as AP 0.
 
-    Takes the arguments of `CocoMetric`.
+    Takes the arguments of `CocoMetric`. Its annotations are read as the data sets read them, labels
+    follow class names, and ids start at 1: pycocotools takes id 0 for no match.
     """
 
+    def __init__(self, ann_file: str | None = None, *args, **kwargs) -> None:
+        super().__init__(None, *args, **kwargs)
+        if ann_file is not None:
+            with get_local_path(ann_file, backend_args=self.backend_args) as path:
+                self._coco_api = CheckedCoco(path)
+
+    def read_anew(self) -> None:
+        """Replace annotations that plain `CocoMetric` read by what this package makes of them."""
+        if self._coco_api is not None and not isinstance(self._coco_api, CheckedCoco):
+            plain, self._coco_api = self._coco_api.dataset, CheckedCoco()
+            self._coco_api.take(annotations_of(plain, root=''), 'val_evaluator.ann_file')
+
     def process(self, data_batch: dict, data_samples: Sequence[Mapping]) -> None:
+        before = len(self.results)
         super().process(data_batch, data_samples)
         known = self._coco_api and self._coco_api.imgs
-        for _, result in self.results[-len(data_samples) :] if data_samples else ():
+        for _, result in self.results[before:]:
             if known and result['img_id'] not in known:
                 raise ValueError(
                     f'image {result["img_id"]} was predicted, but is not among the {len(known)} '
@@ -77,4 +95,11 @@ class SafeCocoMetric(CocoMetric):
                 labels=np.zeros(1, np.int64),
             )
             results = [(truth, empty), *results[1:]]
-        return super().compute_metrics(results)
+        scores = super().compute_metrics(results)
+        if not self._coco_api.get_ann_ids(cat_ids=self.cat_ids):
+            print_log(
+                f'none of the {len(self.img_ids)} images has an object of '
+                f'{list(self.dataset_meta["classes"])[:80]}: a score of -1 says nothing',
+                logger='current', level=logging.WARNING,
+            )  # fmt: skip
+        return scores

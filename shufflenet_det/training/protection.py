@@ -13,7 +13,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from shufflenet_det.data.images import POLICIES, CheckedLoadImage
-from shufflenet_det.data.training_check import check_training_data
+from shufflenet_det.data.training_check import check_training_data, read_anew
 
 from .checkpoint import SafeCheckpointHook, newest_intact
 from .guards import FiniteGuard, StopRequest, check_match
@@ -72,15 +72,19 @@ class ProtectionHook(Hook):
         trains = isinstance(runner._train_loop, BaseLoop)  # until it is built, a dict
         if trains:
             check_training_data(runner.cfg)
+            read_anew(runner._train_loop.dataloader.dataset)
             self._protect_training(runner)
             self._loaders = self._protect_images(runner, runner._train_loop)
         for loop in (runner._val_loop, runner._test_loop):
             if hasattr(loop, 'evaluator'):
                 self._protect_images(runner, loop)
+                by_name = read_anew(loop.dataloader.dataset)
                 metrics = loop.evaluator.metrics
                 for index, metric in enumerate(metrics):
                     if type(metric) is CocoMetric:
                         metrics[index] = _as(SafeCocoMetric, metric)
+                        if by_name:
+                            metrics[index].read_anew()
         if trains and runner._resume and runner._load_from is None:
             runner._load_from = newest_intact(runner.work_dir)
             runner._resume = runner._load_from is not None

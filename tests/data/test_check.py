@@ -9,7 +9,9 @@ import pytest
 from paths import ROOT
 
 from shufflenet_det.data import check
-from shufflenet_det.data.faults import SECTIONS, clean
+from shufflenet_det.data.annotations import DataError, annotations_of
+from shufflenet_det.data.clean import clean
+from shufflenet_det.data.faults import SECTIONS
 
 TOOL = ROOT / 'tools/check_dataset.py'
 GOOD = dict(
@@ -57,30 +59,33 @@ def test_offending_annotation_names_the_file_of_its_image():
 
 
 def test_class_that_is_no_category_is_shown_with_both_sides():
-    (fault,) = check.check_classes(GOOD, ['disk', 'cat'])
+    found = annotations_of(GOOD)
+    (fault,) = check.check_classes(found, ['disk', 'cat'])
     assert str(fault) == "class not in the file: categories: 'cat', the file has ['disk']"
-    assert clean(GOOD, [fault]) == GOOD
+    found.faults.append(fault)
+    assert clean(found)[0] == GOOD
 
 
 def test_many_images_are_checked_in_several_processes(folder, monkeypatch):
     monkeypatch.setattr(check, 'FEW_IMAGES', 1)
-    content = dict(GOOD, images=[dict(GOOD['images'][0], id=i) for i in range(70)])
-    content['images'][40]['file_name'] = 'none.jpg'
-    assert [f.index for f in check.check_images(content, folder)] == [40]
+    images = [dict(GOOD['images'][0], id=i) for i in range(70)]
+    images[40]['file_name'] = 'none.jpg'
+    assert [f.index for f in check.check_images(images, folder)] == [40]
 
 
 @pytest.mark.parametrize('section', SECTIONS)
 def test_second_entry_of_an_id_is_found_and_cleaned_away(section):
     content = copy.deepcopy(GOOD)
     content[section].append(copy.deepcopy(content[section][0]))
-    (fault,) = check.check_annotations(content)
-    assert (fault.kind, fault.index) == ('duplicate id', 1)
-    assert clean(content, [fault]) == GOOD
+    found = annotations_of(content)
+    assert [(f.kind, f.index) for f in found.faults] == [('duplicate id', 1)]
+    assert clean(found)[0] == GOOD
 
 
 def test_two_categories_of_one_name_are_found():
     content = copy.deepcopy(GOOD)
     content['categories'].append(dict(id=4, name='disk'))
+    content['annotations'].append(dict(GOOD['annotations'][0], id=8, category_id=4))
     assert [f.kind for f in check.check_annotations(content)] == ['duplicate name']
 
 
@@ -88,15 +93,16 @@ def test_category_ids_of_mixed_types_are_listed():
     content = copy.deepcopy(GOOD)
     content['categories'].append(dict(id='4', name='box'))
     content['annotations'][0]['category_id'] = 9
-    (fault,) = check.check_annotations(content)
-    assert fault.kind == 'unknown category' and "['4', 3]" in str(fault)
+    mixed, unknown = check.check_annotations(content)
+    assert mixed.kind == 'mixed ids' and "id '4'; 1 of 2 ids of categories are text" in str(mixed)
+    assert unknown.kind == 'unknown category' and 'known [3, 4]' in str(unknown)
 
 
 def test_cleaning_removes_annotations_of_removed_images():
     content = copy.deepcopy(GOOD)
-    content['images'][0]['height'] = -1
-    cleaned = clean(content, check.check_annotations(content))
-    assert cleaned['images'] == cleaned['annotations'] == []
+    content['images'].append(dict(id=2, file_name='b.jpg', width=4, height=-1))
+    content['annotations'].append(dict(GOOD['annotations'][0], id=8, image_id=2))
+    assert clean(annotations_of(content))[0] == GOOD
 
 
 @pytest.mark.parametrize('text', ['', '{"images": [', '[]', '{"images": {}}'])
@@ -138,5 +144,5 @@ def test_tool_lists_offenders_fails_and_writes_a_clean_file(folder, capsys):
 
 
 def test_tool_names_a_folder_that_is_not_there(folder):
-    with pytest.raises(FileNotFoundError, match='nowhere: no such folder'):
+    with pytest.raises(DataError, match='nowhere: no such folder'):
         run_tool(folder / 'ann.json', folder / 'nowhere')

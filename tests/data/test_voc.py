@@ -3,7 +3,6 @@ import json
 import pytest
 
 from shufflenet_det.data import CLASSES, generate, generate_voc
-from shufflenet_det.data.check import check_annotations
 from shufflenet_det.data.voc import read_voc
 
 SMALL = dict(num_train=3, num_val=2)
@@ -33,7 +32,7 @@ def read(root, split):
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_objects_are_those_of_the_coco_set(root, split, tmp_path):
     coco = json.loads(generate(tmp_path / 'coco', **SMALL).ann_file(split).read_text())
-    found = read(root, split)
+    found = read(root, split).content
     names = {category['id']: category['name'] for category in found['categories']}
     assert [i['width'] for i in found['images']] == [i['width'] for i in coco['images']]
     assert [names[a['category_id']] for a in found['annotations']] == [
@@ -50,9 +49,9 @@ def _bbox(annotation):
 
 
 def test_generated_set_has_no_fault(root):
-    content = read(root, 'train')
-    assert check_annotations(content) == []
-    assert all((root / image['file_name']).is_file() for image in content['images'])
+    found = read(root, 'train')
+    assert found.faults == [] and found.readings == {}
+    assert all((root / image['file_name']).is_file() for image in found.content['images'])
 
 
 def test_existing_folder_is_refused(root):

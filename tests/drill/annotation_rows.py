@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from shufflenet_det.data.check import check_annotations, read_annotations
-from shufflenet_det.data.faults import clean, summary
-from shufflenet_det.data.training_check import DataError, check_training_data
+from shufflenet_det.data.annotations import DataError, annotations_of
+from shufflenet_det.data.check import read_annotations
+from shufflenet_det.data.clean import clean
+from shufflenet_det.data.training_check import check_training_data
 
 from .case import Lab, case, confirm, refused
 from .tiny import tiny_config
@@ -28,18 +29,18 @@ def before_training(lab: Lab, content: dict | str, **options) -> None:
 
 
 def spoiled(lab: Lab, change: Callable[[dict], None], fatal: bool, *words: object) -> str:
-    """Spoil the annotations: found with its id, cleaned away, and fatal or counted."""
+    """Spoil the annotations: found with its id, cleaned away, and fatal or told."""
     content = original(lab)
     change(content)
-    faults = check_annotations(content)
-    confirm(faults, 'check_dataset found nothing')
-    rest = check_annotations(clean(content, faults))
+    found = annotations_of(content)
+    confirm(found.told(), 'check_dataset found nothing')
+    rest = annotations_of(clean(found)[0]).faults
     confirm(not rest, f'the cleaned file still has {rest[:3]}')
     if fatal:
         return refused(lambda: before_training(lab, content), *words, kind=DataError)
-    confirm(not any(fault.fatal for fault in faults), str(faults[0]))
+    confirm(not any(fault.fatal for fault in found.faults), found.told())
     before_training(lab, content)
-    return summary(faults).strip()
+    return found.told()
 
 
 def boxes(*values: object) -> Callable[[dict], None]:
@@ -71,7 +72,7 @@ SPOILED = [
     (9, 'unknown category_id', field('annotations', 'category_id', 99), True, ('99', 'known [1')),
     (10, 'duplicate annotation ids', repeat('annotations'), True, ('annotation 1',)),
     (10, 'duplicate image ids', repeat('images'), True, ('image 1',)),
-    (10, 'missing area', without('annotations', 'area'), True, ('area', 'annotation 1')),
+    (10, 'missing area', without('annotations', 'area'), False, ()),
     (10, 'missing bbox', without('annotations', 'bbox'), True, ('bbox', 'annotation 1')),
     (10, 'missing width', without('images', 'width'), True, ('width', 'image 1')),
     (10, 'bbox null', boxes(None), True, ('bbox None', 'annotation 1')),

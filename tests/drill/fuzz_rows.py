@@ -18,7 +18,7 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
 from numpy.random import Generator
 
-from shufflenet_det.data.check import check_annotations, read_annotations
+from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.pixels import JPEG, decode
 from shufflenet_det.training.checkpoint import newest_intact
 from shufflenet_det.training.metric import check_predictions
@@ -75,14 +75,14 @@ def fuzz_annotations(rng: Generator, content: dict, path: Path, dataset: dict) -
         path.write_text(json.dumps(spoiled))
     try:
         found = read_annotations(path)
+        found.refuse_faults(str(path))
     except ValueError as error:
         confirm(str(path) in str(error), f'the path is not named: {error}')
+        confirm(
+            path.read_text(errors='replace') != json.dumps(content), f'refused as it was: {error}'
+        )
         return REFUSED
-    faults = check_annotations(found)
-    if any(fault.fatal for fault in faults):
-        confirm(found != content, f'the file as it was is refused: {faults[0]}')
-        return REFUSED
-    names = {category['id']: category['name'] for category in found['categories']}
+    names = {category['id']: category['name'] for category in found.content['categories']}
     classes = list(names.values())
     built = DATASETS.build(dict(dataset, ann_file=str(path), metainfo=dict(classes=classes)))
     infos = [built.get_data_info(index) for index in range(len(built))]
@@ -90,11 +90,10 @@ def fuzz_annotations(rng: Generator, content: dict, path: Path, dataset: dict) -
         (info['img_id'], classes[instance['bbox_label']], *instance['bbox'])
         for info in infos for instance in info['instances']
     ]  # fmt: skip
-    dropped = {fault.index for fault in faults}
     expected = [
         (a['image_id'], names[a['category_id']], x, y, x + width, y + height)
-        for index, a in enumerate(found['annotations']) if index not in dropped
-        for x, y, width, height in [a['bbox']]
+        for a in found.usable('annotations')
+        for x, y, width, height in [a['bbox']] if not a.get('ignore')
     ]  # fmt: skip
     confirm(Counter(loaded) == Counter(expected), 'other boxes were loaded than stand in the file')
     return READ
@@ -172,7 +171,7 @@ def annotations(lab: Lab) -> str:
     content = json.loads((lab.data / 'annotations/instances_train.json').read_text())
     content['annotations'] = content['annotations'][:4]
     content['images'] = content['images'][:2]
-    dataset = dict(type='CocoDataset', data_prefix=dict(img=''), pipeline=[])
+    dataset = dict(type='CheckedCocoDataset', data_prefix=dict(img=''), pipeline=[])
     known = {image['id'] for image in content['images']}
     content['annotations'] = [a for a in content['annotations'] if a['image_id'] in known]
     path = lab.folder / 'ann.json'

@@ -51,7 +51,7 @@ def found_and_refused(lab: Lab, content: bytes | None, *words: str) -> str:
     annotations, path = damaged_set(lab)
     path.unlink()
     path.mkdir() if content is None else path.write_bytes(content)
-    faults = check_images(read_annotations(annotations), path.parent)
+    faults = check_images(read_annotations(annotations).entries['images'], path.parent)
     confirm([f.file for f in faults] == [str(path)], f'check_dataset found {faults}')
     message = refused(lambda: training_set(lab, annotations)[0], path, *words, kind=ValueError)
     skipping = training_set(lab, annotations, 'skip')
@@ -128,7 +128,7 @@ def other_size(lab: Lab) -> str:
     content = json.loads(annotations.read_text())
     content['images'][0]['width'] += 7
     annotations.write_text(json.dumps(content))
-    (fault,) = check_images(content, path.parent)
+    (fault,) = check_images(content['images'], path.parent)
     confirm(fault.kind == 'other image size', str(fault))
     return refused(lambda: training_set(lab, annotations)[0], path, content['images'][0]['width'])
 
@@ -137,7 +137,7 @@ def other_size(lab: Lab) -> str:
 def missing(lab: Lab) -> str:
     annotations, path = damaged_set(lab)
     path.unlink()
-    (fault,) = check_images(read_annotations(annotations), path.parent)
+    (fault,) = check_images(read_annotations(annotations).entries['images'], path.parent)
     confirm(fault.image_id == 1, str(fault))
     return refused(lambda: training_set(lab, annotations)[0], path, 'no such file')
 

@@ -19,7 +19,7 @@ from pycocotools.cocoeval import COCOeval
 
 from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.training_check import datasets
-from shufflenet_det.data.voc import read_voc
+from shufflenet_det.data.voc_dataset import read_voc_in
 
 MAX_DETECTIONS = 100  # of an image, as COCO counts them
 
@@ -118,20 +118,22 @@ def read_truth(cfg: Config) -> tuple[dict, Path, tuple[str, ...]]:
         ValueError: As :func:`load_records`.
     """
     register_all_modules(init_default_scope=False)
-    found = list(datasets(cfg.test_dataloader))
-    if len(found) != 1:
-        raise ValueError(f'test_dataloader holds {len(found)} data sets; give a config with one')
-    settings = {k: v for k, v in found[0].items() if k not in ('pipeline', 'indices')}
+    sets = list(datasets(cfg.test_dataloader))
+    if len(sets) != 1:
+        raise ValueError(f'test_dataloader holds {len(sets)} data sets; give a config with one')
+    settings = {k: v for k, v in sets[0].items() if k not in ('pipeline', 'indices')}
     built = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
     classes = tuple(built.metainfo['classes'])
     if isinstance(built, XMLDataset):
         folder = Path(built.sub_data_root)
-        content = read_voc(built.ann_file, folder / built.ann_subdir, built.img_subdir)
+        found = read_voc_in(built.ann_file, folder, built.ann_subdir, built.img_subdir)
     elif isinstance(built, CocoDataset):
-        folder, content = Path(built.data_prefix['img']), read_annotations(built.ann_file)
+        folder = Path(built.data_prefix['img'])
+        found = read_annotations(built.ann_file, built.data_prefix['img'])
     else:
         raise ValueError(f'{type(built).__name__} is neither a COCO nor a Pascal VOC data set')
-    return content, folder, classes
+    found.refuse_faults(str(built.ann_file))
+    return found.content, folder, classes
 
 
 def read_predictions(path: str | Path) -> dict | list:
