@@ -11,7 +11,11 @@ from types import ModuleType
 
 LOCATIONS = {
     'DATA_SAMPLERS': ('shufflenet_det.training.resume',),
-    'DATASETS': ('shufflenet_det.data.demo_dataset',),
+    'DATASETS': (
+        'shufflenet_det.data.coco_dataset',
+        'shufflenet_det.data.demo_dataset',
+        'shufflenet_det.data.voc_dataset',
+    ),
     'HOOKS': (
         'shufflenet_det.training.checkpoint',
         'shufflenet_det.training.protection',
