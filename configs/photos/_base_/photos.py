@@ -27,7 +27,7 @@ test_pipeline = [
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
     ),
 ]
-common = dict(type='CocoDataset', data_root=data_root)
+common = dict(type='CheckedCocoDataset', data_root=data_root)
 train_dataloader = dict(
     batch_size=8,
     num_workers=0,
@@ -58,10 +58,10 @@ test_dataloader = dict(
     dataset=dict(**common, **photos.dataset('test'), test_mode=True, pipeline=test_pipeline),
 )
 val_evaluator = dict(
-    type='CocoMetric', metric='bbox', ann_file=f'{data_root}/{photos.annotation_file("val")}'
+    type='SafeCocoMetric', metric='bbox', ann_file=f'{data_root}/{photos.annotation_file("val")}'
 )
 test_evaluator = dict(
-    type='CocoMetric', metric='bbox', ann_file=f'{data_root}/{photos.annotation_file("test")}'
+    type='SafeCocoMetric', metric='bbox', ann_file=f'{data_root}/{photos.annotation_file("test")}'
 )
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
