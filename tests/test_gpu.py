@@ -8,7 +8,7 @@ from torchvision.ops import ps_roi_align as torchvision_ps_roi_align
 from shufflenet_det.bench.detector_forms import DETECTOR_FORMS
 from shufflenet_det.bench.detector_latency import DetectorRun
 from shufflenet_det.bench.forms import FORMS, prepare
-from shufflenet_det.bench.latency import Setting, build
+from shufflenet_det.bench.latency import Conditions, build
 from shufflenet_det.bench.operators import boxes_about
 from shufflenet_det.bench.paper.decomposition import CLASSES, decompose
 from shufflenet_det.bench.timing import measure
@@ -31,7 +31,7 @@ def without_tf32(monkeypatch):
 @torch.no_grad()
 def test_form_gives_the_values_of_the_cpu(form, dtype):
     model = build('snv2_0.5x')
-    x = Setting((64, 96), 2, 'cuda', dtype).input_for('snv2_0.5x')
+    x = Conditions((64, 96), 2, 'cuda', dtype).input_for('snv2_0.5x')
     expected = model(x.cpu().float())
     found = prepare('snv2_0.5x', form, model.to(x), x)()
     for ours, reference in zip(found, expected, strict=True):

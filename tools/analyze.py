@@ -5,7 +5,7 @@ import argparse
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.errors.report import analyze, summary
+from shufflenet_det.bench.errors.analysis import analyze, summary
 from shufflenet_det.training import launch as engine
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from run_tool import run_tool
 
 from shufflenet_det.bench.complexity import CLASSES, cost_table, network_complexity, rows_of
-from shufflenet_det.bench.detector_complexity import build_detector, detector_complexity
+from shufflenet_det.bench.detector_complexity import detector_complexity, detector_on_meta
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown
 
@@ -29,7 +29,7 @@ def count(args: argparse.Namespace) -> tuple[list, str]:
     """Complexities of the parts, and what there is to say about them."""
     if args.model.endswith('.py'):
         args.shape = args.shape or [800, 1216]
-        counted = detector_complexity(build_detector(args.model), args.shape, args.rois)
+        counted = detector_complexity(detector_on_meta(args.model), args.shape, args.rois)
         note = f'{counted.per_roi:,} macs per RoI, {counted.rois} RoIs' if counted.rois else ''
         return list(counted.parts), note
     if args.rois is not None:

@@ -7,7 +7,7 @@ from run_tool import run_tool
 import shufflenet_det  # noqa: F401  (registers the backbones and backs mmcv's ops)
 from shufflenet_det.bench import command_line
 from shufflenet_det.bench.forms import FORMS, prepare
-from shufflenet_det.bench.latency import Setting, build, pick
+from shufflenet_det.bench.latency import Conditions, build, pick
 from shufflenet_det.bench.paper.decomposition import decompose
 
 
@@ -23,16 +23,16 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     command_line.prepare_machine(args)
-    setting = Setting(tuple(args.size), args.batch, args.device, args.dtype)
+    conditions = Conditions(tuple(args.size), args.batch, args.device, args.dtype)
     rows = []
     for name in pick(args.arch):
         print(f'{name} ...', flush=True)
-        x = setting.input_for(name)
+        x = conditions.input_for(name)
         run = prepare(name, args.form, build(name).to(x), x)
         rows.append(decompose(name, run, args.device, args.turns))
     unknown = sorted({op for row in rows for op in row.unknown})
     command_line.finish(
-        args, 'decomposition', setting.size, form=args.form, rows=rows, unknown=unknown
+        args, 'decomposition', conditions.size, form=args.form, rows=rows, unknown=unknown
     )
     if unknown:
         print(f'operators that stand in no class, counted as other: {unknown}')

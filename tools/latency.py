@@ -10,7 +10,7 @@ from shufflenet_det.bench import command_line
 from shufflenet_det.bench.detector_forms import DETECTOR_FORMS
 from shufflenet_det.bench.detector_latency import prepare_detector, run_detectors
 from shufflenet_det.bench.forms import FORMS
-from shufflenet_det.bench.latency import Setting, pick, run_latency
+from shufflenet_det.bench.latency import Conditions, pick, run_latency
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,10 +41,10 @@ def parse_args() -> argparse.Namespace:
 
 def measure_backbones(args: argparse.Namespace) -> None:
     size = tuple(args.size) if args.size else None
-    setting = Setting(
+    conditions = Conditions(
         size, args.batch, args.device, args.dtype, args.classifier, args.turns, args.seconds
     )
-    rows, again = run_latency(pick(args.arch), args.forms, setting, args.against is not None)
+    rows, again = run_latency(pick(args.arch), args.forms, conditions, args.against is not None)
     command_line.finish(args, 'latency', size, classifies=args.classifier, again=again, rows=rows)
 
 

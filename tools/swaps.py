@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from run_tool import run_tool
 
 from shufflenet_det.bench.environment import environment, write_result
-from shufflenet_det.bench.proofs.swaps import ANNOTATIONS, BATCH, IMAGES, SIZE, measure, pick, table
+from shufflenet_det.bench.proofs.swaps import ANNOTATIONS, BATCH, IMAGES, SIZE, pick, table, try_out
 from shufflenet_det.bench.tables import markdown
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     env = environment(batch=BATCH, size=SIZE)
     rows = []
     for path in paths:
-        rows.append(measure(path, args.data))
+        rows.append(try_out(path, args.data))
         print(f'{path.stem}: {len(rows[-1].losses)} iterations, {rows[-1].boxes} boxes')
     result = write_result(args.out, 'swaps', env, rows=rows)
     print('', markdown(table(result)), sep='\n')

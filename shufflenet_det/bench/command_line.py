@@ -12,7 +12,7 @@ import torch
 from mmengine.logging import MMLogger
 
 from .environment import environment, write_result
-from .tables import markdown, setting
+from .tables import conditions, markdown
 from .views import tables_of
 
 RESULTS = Path('data/results')
@@ -20,7 +20,7 @@ RESULTS = Path('data/results')
 
 
 def add_machine_arguments(parser: argparse.ArgumentParser, turns: int) -> None:
-    """Device, threads, precision, batch, length of the measurement, and output."""
+    """Device, threads, dtype, batch, length of the measurement, and output."""
     parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (default: cpu)')
     parser.add_argument('--threads', type=int, help='CPU threads (default: as torch chooses)')
     parser.add_argument('--dtype', default='float32', choices=['float32', 'float16', 'bfloat16'])
@@ -73,7 +73,7 @@ def finish(args: argparse.Namespace, kind: str, size: tuple[int, int] | None, **
     """Print the tables of a result as Markdown; keep it and draw it where a file was named."""
     env = environment(args.device, args.dtype, args.batch, size)
     result = write_result(args.out, kind, env, **content)
-    print(f'\n{setting(result["environment"])}')
+    print(f'\n{conditions(result["environment"])}')
     for table in tables_of(result):
         print(f'\n{table.caption}\n\n{markdown(table)}')
     if args.out:

@@ -139,13 +139,13 @@ def network_complexity(name: str, size: Sequence[int]) -> tuple[Complexity, Cost
     return counted, tail.total
 
 
-Row = tuple[str, str, Cost]
+CostRow = tuple[str, str, Cost]
 """Part, stage or layer of it, cost."""
 
 
-def rows_of(parts: Sequence[Complexity], per: str) -> list[Row]:
+def rows_of(parts: Sequence[Complexity], per: str) -> list[CostRow]:
     """Costs per ``part``, ``stage`` or ``layer``."""
-    rows: list[Row] = []
+    rows: list[CostRow] = []
     for part in parts:
         if per == 'part':
             rows.append((part.name, 'all', part.total))
@@ -156,7 +156,7 @@ def rows_of(parts: Sequence[Complexity], per: str) -> list[Row]:
     return rows
 
 
-def cost_table(name: str, size: Sequence[int], rows: Sequence[Row]) -> Table:
+def cost_table(name: str, size: Sequence[int], rows: Sequence[CostRow]) -> Table:
     """The rows as a table with their sum."""
     cells = [*rows, ('total', '', sum((cost for *_, cost in rows), Cost()))]
     return Table(

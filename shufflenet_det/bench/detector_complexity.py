@@ -39,7 +39,7 @@ class DetectorComplexity:
         return sum((part.total for part in self.parts), Cost())
 
 
-def build_detector(config: str | Path) -> nn.Module:
+def detector_on_meta(config: str | Path) -> nn.Module:
     """The detector of a config on the meta device, in eval mode."""
     register_all_modules()
     cfg = load_config(config)
@@ -55,7 +55,7 @@ def detector_complexity(
     """Complexity of an MMDetection detector for one image, without post-processing.
 
     Args:
-        detector: From :func:`build_detector`.
+        detector: From :func:`detector_on_meta`.
         size: (H, W) of the image as the network sees it.
         rois: RoIs of an image; the test config's max_per_img unless given.
 

@@ -107,7 +107,7 @@ def torchvision_has(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Conditions:
     """How a run is made.
 
     Args:
@@ -159,7 +159,10 @@ class LatencyRow:
 
 
 def run_latency(
-    names: Sequence[str], forms: Sequence[str], setting: Setting, against_torchvision: bool = False
+    names: Sequence[str],
+    forms: Sequence[str],
+    conditions: Conditions,
+    against_torchvision: bool = False,
 ) -> tuple[list[LatencyRow], Timing]:
     """Measure backbones in turns, each in each form, and the first row once more.
 
@@ -167,7 +170,7 @@ def run_latency(
         names: Keys of :data:`~shufflenet_det.backbones.peers.NETWORKS`.
         forms: Keys of :data:`~shufflenet_det.bench.forms.FORMS`; what only ShuffleNet V2 has is
             left out for the others.
-        setting: How.
+        conditions: How.
         against_torchvision: Add torchvision's model with the same weights where it has one.
 
     Returns:
@@ -178,9 +181,9 @@ def run_latency(
     """
     runs, shown = {}, {}
     for name in names:
-        x = setting.input_for(name)
-        model = build(name, setting.classifies).to(x)
-        shown[name] = _shown(name, tuple(x.shape[-2:]), setting.classifies)
+        x = conditions.input_for(name)
+        model = build(name, conditions.classifies).to(x)
+        shown[name] = _shown(name, tuple(x.shape[-2:]), conditions.classifies)
         for form in forms_for(name, NETWORKS[name].backbone, forms):
             runs[name, form] = prepare(name, form, model, x)
         if against_torchvision and torchvision_has(name):
@@ -189,8 +192,8 @@ def run_latency(
     untraced = tuple(key for key in runs if key[1] in OUTSIDE_TORCH)
     repeated = (*runs.items(), (REPEAT, next(iter(runs.values()))))
     *timings, again = measure(
-        dict(repeated), setting.device, setting.turns, setting.seconds, images=setting.batch,
-        untraced=untraced,
+        dict(repeated), conditions.device, conditions.turns, conditions.seconds,
+        images=conditions.batch, untraced=untraced,
     )  # fmt: skip
     rows = [
         LatencyRow(name, form, *shown[name], replace(timing, name=f'{name} {form}'))

@@ -1,7 +1,7 @@
 """model-index.yml and a metafile.yml beside the configs, in the format of OpenMMLab's packages.
 
 Nothing in them is typed: names and schedules come from the configs, parameters from the built
-detectors, macs from the tables of archs and peers, times and precision from data/results.
+detectors, macs from the tables of archs and peers, times and box AP from data/results.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def _model(root: Path, path: Path, cfg: Config, results: Mapping[str, Mapping]) 
         'Name': path.stem, 'In Collection': cfg.model.type, 'Config': name,
         'Metadata': {key: value for key, value in metadata.items() if value is not None},
     }  # fmt: skip
-    precision = list(_precision(name, results))
-    return row | (dict(Results=precision) if precision else {})
+    accuracy = list(_accuracy(name, results))
+    return row | (dict(Results=accuracy) if accuracy else {})
 
 
 def _collection(root: Path, folder: Path, model: Mapping) -> dict:
@@ -142,7 +142,7 @@ def _times(name: str, results: Mapping[str, Mapping]) -> Iterator[dict]:
                 }  # fmt: skip
 
 
-def _precision(config: str, results: Mapping[str, Mapping]) -> Iterator[dict]:
+def _accuracy(config: str, results: Mapping[str, Mapping]) -> Iterator[dict]:
     for result in results.values():
         if result.get('config') == config and result.get('curve'):
             last = result['curve'][-1]

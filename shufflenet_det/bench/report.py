@@ -9,7 +9,7 @@ from pathlib import Path
 from .environment import read_results
 from .page import Section, page
 from .plots import figures_of, inline_svg
-from .tables import markdown, setting
+from .tables import conditions, markdown
 from .views import tables_of
 
 MARKER = re.compile(r'(<!-- results:(\S+) -->\n).*?(<!-- /results -->)', re.DOTALL)
@@ -35,14 +35,14 @@ def _section(name: str, result: Mapping) -> Section:
         (caption, inline_svg(figure, salt=f'{name} {caption}'))
         for caption, figure in figures_of(result).items()
     ]
-    return Section(name, setting(result.get('environment', {})), tables_of(result), charts)
+    return Section(name, conditions(result.get('environment', {})), tables_of(result), charts)
 
 
 def markdown_tables(results: Mapping[str, Mapping]) -> dict[str, str]:
     """Markdown of every table, by ``FILE/TABLE``, and of each file's first one by ``FILE``."""
     found = {}
     for name, result in results.items():
-        where = setting(result.get('environment', {}))
+        where = conditions(result.get('environment', {}))
         for number, table in enumerate(tables_of(result)):
             text = f'{table.caption} {where}.\n\n{markdown(table)}\n'
             found[f'{name}/{table.name}'] = text

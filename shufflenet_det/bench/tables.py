@@ -64,7 +64,7 @@ def _is_numeric(cells: Sequence[Cell]) -> bool:
     return not any(isinstance(cell, str) for cell in cells)
 
 
-def setting(environment: dict) -> str:
+def conditions(environment: dict) -> str:
     """One line that says under which conditions a result was measured."""
     found = environment.get
     versions = found('versions', {})

@@ -144,7 +144,7 @@ def _gather(old: Sequence[Channel], new: Sequence[Channel], twin: Mapping) -> Te
     return torch.tensor([place[twin[channel]] for channel in new], dtype=torch.long)
 
 
-def reorder(
+def reshuffle(
     state_dict: Mapping[str, Tensor], units: Mapping[int, int], source: str, target: str
 ) -> dict[str, Tensor]:
     """Move the shuffle of a whole backbone by permuting its weights.

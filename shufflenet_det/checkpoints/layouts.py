@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .channel_order import branch_widths, reorder, stage_order
+from .channel_order import branch_widths, reshuffle, stage_order
 from .naming import LAYOUTS, REFUSED, TARGETS, TORCHVISION, Layout, Names, count_units, module_names
 
 _PREFERRED = ('state_dict_ema', 'model_ema', 'ema', 'avg_model', 'state_dict', 'model')
@@ -83,7 +83,7 @@ def to_torchvision(checkpoint: Mapping, prefix: str | None = None) -> tuple[dict
     """The backbone's tensors with torchvision's names and channel order, and the file's layout.
 
     Raises:
-        ValueError: As :func:`recognise` and ``channel_order.reorder``.
+        ValueError: As :func:`recognise` and ``channel_order.reshuffle``.
     """
     found = recognise(checkpoint, prefix)
     return in_torchvision_order(found), found.layout.name
@@ -94,7 +94,7 @@ def in_torchvision_order(found: Recognised) -> dict[str, Tensor]:
     if found.layout.shuffle == 'end':
         return found.tensors
     units = count_units(found.tensors, TORCHVISION)
-    return reorder(found.tensors, units, found.layout.shuffle, 'end')
+    return reshuffle(found.tensors, units, found.layout.shuffle, 'end')
 
 
 def convert(checkpoint: Mapping, to: str, prefix: str | None = None) -> dict[str, Tensor]:
@@ -118,7 +118,7 @@ def convert(checkpoint: Mapping, to: str, prefix: str | None = None) -> dict[str
     if homeless:
         raise ValueError(f'layout {to} has no name for {len(homeless)} tensors: {homeless[:4]}')
     if target.shuffle != 'end':
-        state = reorder(state, units, 'end', target.shuffle)
+        state = reshuffle(state, units, 'end', target.shuffle)
     return {_renamed(key, modules, target.names): value for key, value in state.items()}
 
 

@@ -72,7 +72,7 @@ class RoIScores(nn.Module):
         return self.decode(boxes, deltas, limit), class_scores
 
 
-class Detections(nn.Module):
+class ClassNMS(nn.Module):
     """NMS in each class: boxes (N, K, 4), scores (N, K), labels (N, K) int64.
 
     K is max_per_img. Behind the last detection of an image stand zeros with label -1.
@@ -101,7 +101,7 @@ class Detections(nn.Module):
 class DetectorGraph(nn.Module):
     """Images (N, 3, H, W) uint8, BGR, to boxes (N, K, 4), scores (N, K) and labels (N, K).
 
-    Boxes are x1, y1, x2, y2 in pixels of the input; see `Detections`. Equals the detector's own
+    Boxes are x1, y1, x2, y2 in pixels of the input; see `ClassNMS`. Equals the detector's own
     prediction without rescaling; takes over parts of the detector, which itself is of no use
     afterwards.
 
@@ -121,7 +121,7 @@ class DetectorGraph(nn.Module):
         self.backbone, self.neck = model.backbone, model.neck if model.with_neck else None
         self.proposals = Proposals(model.rpn_head)
         self.roi_scores = RoIScores(model.roi_head)
-        self.detections = Detections(model.roi_head.test_cfg) if postprocess else None
+        self.class_nms = ClassNMS(model.roi_head.test_cfg) if postprocess else None
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         height, width = images.shape[2], images.shape[3]
@@ -130,7 +130,7 @@ class DetectorGraph(nn.Module):
         levels = self.backbone(self.preprocess(images).to(weight.dtype))
         levels = levels if self.neck is None else self.neck(levels)
         boxes, scores = self.roi_scores(levels, *self.proposals(levels, limit), limit)
-        return (boxes, scores) if self.detections is None else self.detections(boxes, scores)
+        return (boxes, scores) if self.class_nms is None else self.class_nms(boxes, scores)
 
     def half_dense(self) -> None:
         """Convolutions and fully connected layers in half precision, boxes stay single."""

@@ -6,7 +6,7 @@ import copy
 import itertools
 from collections.abc import Sequence
 
-from .channel_readers import Reader
+from .channel_fields import ChannelField
 from .levels import Level, backbone_levels
 
 
@@ -77,4 +77,4 @@ def _pick(levels: list, indices: Sequence[int] | None, name: str) -> list[Level]
 def _fill(config: dict, key: str, value: int | list[int], name: str) -> None:
     config.setdefault(key, value)
     given = [value] if isinstance(value, int) else value
-    Reader(name, config, key).require(given, 'backbone and neck give', 'leave it out')
+    ChannelField(name, config, key).require(given, 'backbone and neck give', 'leave it out')

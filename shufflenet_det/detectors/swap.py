@@ -14,7 +14,7 @@ from mmengine.config import Config, ConfigDict
 from shufflenet_det.archs import get_arch, out_channels
 from shufflenet_det.integration.config_scope import config_path
 
-from .channel_readers import Reader, head_readers, neck_readers
+from .channel_fields import ChannelField, head_fields, neck_fields
 from .levels import backbone_levels, matching_levels, try_neck
 
 TORCHVISION_INPUT = dict(
@@ -84,7 +84,7 @@ def swap_backbone(cfg: Config, backbone: Mapping) -> tuple[Config, list[Change]]
     old = backbone_levels(detector.backbone)
     out_indices = matching_levels([stride for _, stride in old], detector.backbone.type)
     channels = out_channels(backbone['arch'], out_indices)
-    changes = list(_set_readers(detector, path, [c for c, _ in old], channels))
+    changes = list(_set_fields(detector, path, [c for c, _ in old], channels))
     new = dict(backbone, out_indices=out_indices, **_kept(detector.backbone, backbone))
     changes.insert(0, Change(f'{path}.backbone', dict(detector.backbone), new))
     detector.backbone = ConfigDict(new)
@@ -112,11 +112,11 @@ def find_detector(cfg: Config) -> tuple[str, ConfigDict]:
     )
 
 
-def _set_readers(
+def _set_fields(
     detector: ConfigDict, path: str, old: Sequence[int], new: Sequence[int]
 ) -> Iterator[Change]:
-    found = list(neck_readers(detector)) if detector.get('neck') else _reading_heads(detector, old)
-    doubts = [f'{path}.{reader}={reader.value!r}' for reader in found if not reader.reads(old)]
+    found = list(neck_fields(detector)) if detector.get('neck') else _fields_of_heads(detector, old)
+    doubts = [f'{path}.{field}={field.value!r}' for field in found if not field.reads(old)]
     if detector.get('roi_head', {}).get('shared_head'):
         doubts.append(f"{path}.roi_head.shared_head is the old backbone's last stage")
     if doubts or not found:
@@ -125,17 +125,17 @@ def _set_readers(
             f'({detector.backbone.type}): {", ".join(doubts) or "no neck, and no head, says them"}'
             f'. Set the backbone by hand, and in_channels of what reads it to {list(new)}'
         )
-    for reader in found:
-        before, after = reader.value, reader.fitting(new, old)
-        reader.node[reader.key] = after
-        yield Change(f'{path}.{reader}', before, after)
+    for field in found:
+        before, after = field.value, field.fitting(new, old)
+        field.node[field.key] = after
+        yield Change(f'{path}.{field}', before, after)
 
 
-def _reading_heads(detector: ConfigDict, old: Sequence[int]) -> list[Reader]:
+def _fields_of_heads(detector: ConfigDict, old: Sequence[int]) -> list[ChannelField]:
     """Without a neck: the fields that say all channels of the backbone, or those of its one."""
     return [
-        reader for reader in head_readers(detector)
-        if reader.reads(old) and (len(old) == 1 or not isinstance(reader.value, int))
+        field for field in head_fields(detector)
+        if field.reads(old) and (len(old) == 1 or not isinstance(field.value, int))
     ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ LOCATIONS = {
 }
 """Registry -> modules that it imports when it is first asked for a class."""
 
-CHECK = 'shufflenet_det.detectors.channel_readers:check_readers'
+CHECK = 'shufflenet_det.detectors.channel_fields:check_channels'
 """Called with the config and what was built from it."""
 
 

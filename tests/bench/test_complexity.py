@@ -12,7 +12,7 @@ from torch import nn
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.bench.complexity import count, network_complexity
 from shufflenet_det.bench.complexity_ops import Cost, UnknownOpError, conv_cost, roi_align_cost
-from shufflenet_det.bench.detector_complexity import build_detector, detector_complexity
+from shufflenet_det.bench.detector_complexity import detector_complexity, detector_on_meta
 
 SNV2_MACS = {
     'snv2_0.5x': 39_452_448,
@@ -132,7 +132,7 @@ def test_macs_of_shufflenet_v2(name):
 
 @pytest.fixture(scope='module')
 def light_head():
-    return build_detector(ROOT / 'configs/lighthead_snv2_0.5x.py')
+    return detector_on_meta(ROOT / 'configs/lighthead_snv2_0.5x.py')
 
 
 def test_parts_of_a_light_head_r_cnn(light_head):
@@ -160,7 +160,9 @@ def test_number_of_rois(light_head):
 
 
 def test_feature_pyramid_has_a_neck():
-    counted = detector_complexity(build_detector(ROOT / 'configs/lighthead_fpn_snv2.py'), (64, 96))
+    counted = detector_complexity(
+        detector_on_meta(ROOT / 'configs/lighthead_fpn_snv2.py'), (64, 96)
+    )
     assert [part.name for part in counted.parts] == [
         'backbone', 'neck', 'RPN', 'thin map', 'RoI head',
     ]  # fmt: skip

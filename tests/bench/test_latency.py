@@ -12,7 +12,7 @@ from shufflenet_det.bench import forms, latency
 from shufflenet_det.bench.complexity import network_complexity
 from shufflenet_det.bench.detector_latency import REST, DetectorRun, run_detectors
 from shufflenet_det.bench.forms import FORMS, OUTSIDE_TORCH, fold_batch_norms, prepare
-from shufflenet_det.bench.latency import Setting, TorchvisionTrunk, run_latency
+from shufflenet_det.bench.latency import Conditions, TorchvisionTrunk, run_latency
 from shufflenet_det.bench.paper import printed as paper
 
 COMPILED = tuple(form for form in FORMS if form.endswith('compile'))
@@ -94,8 +94,8 @@ def test_torchvision_trunk_equals_ours():
 
 def test_rows_of_a_run():
     names, size = ['snv2_0.5x', 'mobilenetv2_0.15'], (32, 64)
-    setting = Setting(size, turns=2)
-    rows, again = run_latency(names, ['eager', 'deploy'], setting, against_torchvision=True)
+    conditions = Conditions(size, turns=2)
+    rows, again = run_latency(names, ['eager', 'deploy'], conditions, against_torchvision=True)
     found = [(row.arch, row.form) for row in rows]
     assert found == [
         ('snv2_0.5x', 'eager'), ('snv2_0.5x', 'deploy'), ('snv2_0.5x', 'torchvision'),

@@ -78,7 +78,7 @@ def test_results_and_times_are_found():
         curve=dict(config='configs/a.py', what='a set', curve=[dict(bbox_mAP=0.1234)]),
         speed=dict(kind='detector latency', environment=where, rows=[other, row]),
     )
-    (found,) = model_index._precision('configs/a.py', results)
+    (found,) = model_index._accuracy('configs/a.py', results)
     assert found['Metrics'] == {'box AP': 12.3} and found['Dataset'] == 'a set'
     (time,) = model_index._times('a', results)
     assert time['value'] == 15.0 and time['resolution'] == '(4, 6)'

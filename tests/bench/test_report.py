@@ -6,7 +6,7 @@ import torch
 from paths import ROOT
 
 from shufflenet_det.bench import environment, report
-from shufflenet_det.bench.latency import Setting, run_latency
+from shufflenet_det.bench.latency import Conditions, run_latency
 from shufflenet_det.bench.paper.decomposition import decompose
 from shufflenet_det.bench.paper.guidelines import run_guideline
 from shufflenet_det.bench.tables import Table, markdown
@@ -19,8 +19,8 @@ def folder(tmp_path_factory):
     """One small result of each kind that the measuring tools write, and a foreign one."""
     path = tmp_path_factory.mktemp('results')
     env = environment.environment('cpu', 'float32', 1, (32, 32))
-    setting = Setting((32, 32), turns=2, classifies=True)
-    rows, again = run_latency(['snv2_0.5x', 'snv1_0.5x'], ['eager', 'deploy'], setting)
+    conditions = Conditions((32, 32), turns=2, classifies=True)
+    rows, again = run_latency(['snv2_0.5x', 'snv1_0.5x'], ['eager', 'deploy'], conditions)
     environment.write_result(
         path / 'speed.json', 'latency', env, classifies=True, again=again, rows=rows
     )
@@ -126,4 +126,4 @@ def test_wrong_markers_are_named(tmp_path, folder, body, message):
 
 def test_paper_table_holds_both_networks(folder):
     tables = report.markdown_tables(environment.read_results(folder))
-    assert 'speed/paper' not in tables  # 32x32 is no setting of the paper
+    assert 'speed/paper' not in tables  # 32x32 are no conditions of the paper

@@ -42,7 +42,7 @@ def test_measures_on_real_images(test_data, monkeypatch):
     register_all_modules()
     monkeypatch.setattr(swaps, 'ROUNDS', 1)
     (path,) = swaps.pick(['ssdlite_snv2_0.5x'])
-    row = swaps.measure(path, test_data / 'coco128_train2017')
+    row = swaps.try_out(path, test_data / 'coco128_train2017')
     assert len(row.losses) == swaps.BATCHES and row.boxes > 0 and row.images == 10
     assert 0.9 * row.parameters < row.with_gradient <= row.parameters
     assert all('reg_convs' in name for name in row.without_gradient)

@@ -28,7 +28,7 @@ from shufflenet_det.bench.views import tables_of
 from shufflenet_det.training import launch as engine
 
 from .overhead import overhead
-from .usage import Bound, Usage, UsageHook, Verdict, judge, measure
+from .usage import Bound, Usage, UsageHook, Verdict, judge, usage_now
 
 WARM_UP = 200
 """Iterations or images before which nothing is judged."""
@@ -88,7 +88,7 @@ def load_evaluation(folder: Path, images: int) -> list[Usage]:
     usage = UsageHook(interval=max(1, images // BATCH // 50), step=BATCH)
     runner.register_hook(usage, priority='VERY_LOW')
     runner.test()
-    return [*usage.rows, measure(images)]
+    return [*usage.rows, usage_now(images)]
 
 
 def repeated(content: dict, images: int) -> dict:

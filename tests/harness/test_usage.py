@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from harness.load import EVALUATION, TRAINING, repeated
-from harness.usage import Bound, Usage, judge, measure
+from harness.usage import Bound, Usage, judge, usage_now
 
 BOUNDS = dict(resident_mib=Bound(4, 32))
 
@@ -58,10 +58,10 @@ def test_one_more_in_every_iteration_is_not_flat(bounds, field):
 
 
 def test_descendants_and_their_files_are_counted():
-    alone = measure(0)
+    alone = usage_now(0)
     child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
     with open(os.devnull):
-        with_child = measure(1)
+        with_child = usage_now(1)
     child.communicate(b'\n')
     assert with_child.processes == alone.processes + 1
     assert with_child.files >= alone.files + 3

@@ -101,7 +101,7 @@ def judge(
     return verdicts
 
 
-def measure(step: int) -> Usage:
+def usage_now(step: int) -> Usage:
     """What this process and its descendants use now."""
     processes = _tree(os.getpid())
     pages = sum(int(_read(p, 'statm', '0 0').split()[1]) for p in processes)
@@ -154,4 +154,4 @@ class UsageHook(Hook):
 
     def _note(self, iteration: int) -> None:
         if iteration % self.interval == 0:
-            self.rows.append(measure(iteration * self.step))
+            self.rows.append(usage_now(iteration * self.step))

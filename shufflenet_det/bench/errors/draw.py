@@ -42,7 +42,7 @@ def confusion_figure(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     return figure
 
 
-def precision_figure(precision: Mapping[str, Mapping[str, float | None]]) -> Figure:
+def average_precision_figure(precision: Mapping[str, Mapping[str, float | None]]) -> Figure:
     """AP and AP50 of each class, best class on top."""
     rows = sorted(precision.items(), key=lambda row: row[1]['AP'] or 0)
     figure = Figure((6.4, 1.2 + 0.32 * len(rows)), layout='constrained')

@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from torchvision.ops import box_iou
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.bench.detector_complexity import build_detector, detector_complexity
+from shufflenet_det.bench.detector_complexity import detector_complexity, detector_on_meta
 
 METRICS = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
 """Our name of a figure -> what CocoMetric appends to ``bbox_mAP``."""
@@ -101,6 +101,6 @@ def cpu_ms(detector: torch.nn.Module, dataset: Sequence) -> float:
 
 def _macs(config: str | Path, size: tuple[int, int]) -> int | None:
     try:
-        return detector_complexity(build_detector(config), size).total.macs
+        return detector_complexity(detector_on_meta(config), size).total.macs
     except ValueError:  # an op or a part whose cost is not known
         return None

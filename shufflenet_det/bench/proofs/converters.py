@@ -35,7 +35,7 @@ Stages = Sequence[Tensor]
 
 
 @dataclass(frozen=True)
-class Case:
+class LayoutFile:
     """A file and the network it belongs to.
 
     Args:
@@ -56,7 +56,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Row:
+class ConvertedFile:
     """What came of a case.
 
     Args:
@@ -77,27 +77,27 @@ class Row:
     largest: float
 
 
-def random_cases() -> Iterator[Case]:
+def random_cases() -> Iterator[LayoutFile]:
     """Every layout at every width, with random weights."""
     for width in WIDTHS:
         plain, leaky = _torchvision(width), _leaky(_torchvision(width))
         state = plain.state_dict()
-        yield Case('torchvision', width, 'random', state, _stages_of(plain), {})
+        yield LayoutFile('torchvision', width, 'random', state, _stages_of(plain), {})
         file = convert(state, 'mmpretrain')
-        yield Case('mmpretrain', width, 'random', file, _stages_of(plain), {})
+        yield LayoutFile('mmpretrain', width, 'random', file, _stages_of(plain), {})
         file = {f'backbone.{key}': value for key, value in leaky.state_dict().items()}
         file['head.gfl_cls.0.weight'] = torch.ones(1)
-        yield Case('nanodet', width, 'random', file, _stages_of(leaky), dict(act_cfg=LEAKY))
+        yield LayoutFile('nanodet', width, 'random', file, _stages_of(leaky), dict(act_cfg=LEAKY))
         for layout, first in (('megvii', KEPT), ('fastestdet', None)):
             net = MegviiNet(_channels(width), flat=layout == 'megvii', first_branch=first)
             settings = dict(keep_branch1_width=True) if first else {}
             reference = _permuted(randomised(net), width, first)
-            yield Case(layout, width, 'random', net.state_dict(), reference, settings)
+            yield LayoutFile(layout, width, 'random', net.state_dict(), reference, settings)
         ours = randomised(_backbone(width, dict(se=True)))
-        yield Case('own', width, 'random', ours.state_dict(), ours, dict(se=True))
+        yield LayoutFile('own', width, 'random', ours.state_dict(), ours, dict(se=True))
 
 
-def real_cases(folder: str | Path) -> Iterator[Case]:
+def real_cases(folder: str | Path) -> Iterator[LayoutFile]:
     """The published files of a folder of test data, as far as they are there."""
     folder = Path(folder)
     path = folder / 'shufflenetv2_x0.5_fastestdet/shufflenetv2.pth'
@@ -105,18 +105,22 @@ def real_cases(folder: str | Path) -> Iterator[Case]:
         net = MegviiNet(_channels('0.5x'), flat=False).eval()
         file = read_checkpoint(path)
         net.load_state_dict(file)
-        yield Case('fastestdet', '0.5x', 'FastestDet, trained', file, _permuted(net, '0.5x'), {})
+        yield LayoutFile(
+            'fastestdet', '0.5x', 'FastestDet, trained', file, _permuted(net, '0.5x'), {}
+        )
     for path in sorted((folder / 'nanodet_m_x1.0_backbone').glob('*.pth')):
         file = read_checkpoint(path)
         net = _leaky(_torchvision('1.0x'))
         state = {k.removeprefix('backbone.'): v for k, v in file.items()}
         net.load_state_dict(state, strict=False)
         settings = dict(act_cfg=LEAKY)
-        yield Case('torchvision', '1.0x', 'NanoDet-m, trained', file, _stages_of(net), settings)
+        yield LayoutFile(
+            'torchvision', '1.0x', 'NanoDet-m, trained', file, _stages_of(net), settings
+        )
 
 
 @torch.no_grad()
-def examine(case: Case) -> Row:
+def examine(case: LayoutFile) -> ConvertedFile:
     """Load a case's file into our backbone and compare the outputs of stages 2 to 4.
 
     Raises:
@@ -128,7 +132,7 @@ def examine(case: Case) -> Row:
         raise ValueError(f'{case.layout} at {case.width} was taken for {report.layout}')
     x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     pairs = list(zip(case.reference(x), backbone.eval()(x), strict=True))
-    return Row(
+    return ConvertedFile(
         case.layout, case.width, case.weights, len(case.checkpoint), report.loaded, report.total,
         max((theirs - out).abs().max().item() for theirs, out in pairs),
         max(theirs.abs().max().item() for theirs, _ in pairs),

@@ -147,7 +147,7 @@ def load_batches(root: Path, with_mask: bool) -> list[dict]:
         return list(Runner.build_dataloader(loader))
 
 
-def measure(path: Path, root: Path) -> SwapRow:
+def try_out(path: Path, root: Path) -> SwapRow:
     """Train one detector of configs/swap, and predict."""
     torch.manual_seed(0)
     model = Config.fromfile(path).model

@@ -13,7 +13,7 @@ from mmdet.registry import MODELS
 from paths import ROOT
 
 from shufflenet_det.bench.errors import load_records
-from shufflenet_det.bench.errors.report import analyze
+from shufflenet_det.bench.errors.analysis import analyze
 from shufflenet_det.data import CLASSES, generate, generate_voc
 from shufflenet_det.training.launch import load_config
 

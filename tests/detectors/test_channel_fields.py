@@ -6,7 +6,7 @@ from mmdet.models import RetinaNet
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 
-from shufflenet_det.detectors import channel_readers as readers
+from shufflenet_det.detectors import channel_fields
 from shufflenet_det.detectors.swap import read_config
 
 OURS = dict(type='ShuffleNetV2', arch='0.5x')
@@ -64,12 +64,12 @@ def test_wrong_in_channels_names_both_numbers_and_the_fix(name, out_indices, cha
     ],
 )  # fmt: skip
 def test_right_in_channels_cost_no_trial(name, out_indices, changes, monkeypatch):
-    monkeypatch.setattr(readers, '_fails', None)
+    monkeypatch.setattr(channel_fields, '_fails', None)
     assert detector(name, dict(OURS, out_indices=out_indices), **changes).backbone.out_channels
 
 
 def test_backbones_that_publish_nothing_are_left_alone(monkeypatch):
-    monkeypatch.setattr(readers, 'neck_readers', None)
+    monkeypatch.setattr(channel_fields, 'neck_fields', None)
     detector(RETINANET, dict(type='ResNet', depth=18))
 
 
@@ -92,5 +92,5 @@ def test_trial_leaves_the_detector_as_it_was():
     cfg.model.backbone = OURS
     cfg.model.neck.in_channels = [24, 48, 96, 192]
     built = MODELS.build(cfg.model).train()
-    assert not readers._fails(built, readers.Reader('neck', cfg.model.neck))
+    assert not channel_fields._fails(built, channel_fields.ChannelField('neck', cfg.model.neck))
     assert built.backbone.training and next(built.parameters()).device.type == 'cpu'

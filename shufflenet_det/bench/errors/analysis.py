@@ -16,7 +16,7 @@ from shufflenet_det.data.coco import coco_results
 from shufflenet_det.data.pixels import read_image
 from shufflenet_det.deploy.predict import MMDetPredictor
 
-from .draw import confusion_figure, error_figure, precision_figure
+from .draw import average_precision_figure, confusion_figure, error_figure
 from .kinds import CAUSES, find_errors
 from .records import load_records, read_predictions, read_truth
 from .scores import average_precision, confusion_matrix
@@ -51,7 +51,7 @@ def analyze(
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     _save(out / 'confusion.png', confusion_figure(matrix, records.classes))
-    _save(out / 'precision.png', precision_figure(precision))
+    _save(out / 'precision.png', average_precision_figure(precision))
     for cause in CAUSES:
         shown = [error for error in errors.errors if error.cause == cause][:top]
         (out / f'errors_{cause}.png').unlink(missing_ok=True)

@@ -24,7 +24,7 @@ PASSING_ON = ('SSDNeck',)
 
 
 @dataclass(frozen=True)
-class Reader:
+class ChannelField:
     """A field of a detector's config that must agree with the backbone.
 
     Args:
@@ -41,7 +41,7 @@ class Reader:
 
     @property
     def value(self) -> int | Sequence[int]:
-        """What the reader expects now: channels, or those of each level."""
+        """What the field expects now: channels, or those of each level."""
         return self.node[self.key]
 
     def __str__(self) -> str:
@@ -81,32 +81,32 @@ class Reader:
         return list(channels)[:: -1 if self.node.get('type') in DEEPEST_FIRST else 1]
 
 
-def neck_readers(detector: Mapping) -> Iterator[Reader]:
+def neck_fields(detector: Mapping) -> Iterator[ChannelField]:
     """The fields of a neck, or of the first of several, that the backbone decides."""
     neck, path = detector['neck'], 'neck'
     if isinstance(neck, Sequence):
         neck, path = neck[0], 'neck[0]'
     if 'in_channels' in neck:
-        yield Reader(path, neck)
+        yield ChannelField(path, neck)
         if neck.get('type') in PASSING_ON:
-            yield Reader(path, neck, 'out_channels', further=True)
-            yield Reader('bbox_head', detector['bbox_head'], further=True)
+            yield ChannelField(path, neck, 'out_channels', further=True)
+            yield ChannelField('bbox_head', detector['bbox_head'], further=True)
 
 
-def head_readers(detector: Mapping, path: str = '') -> Iterator[Reader]:
+def head_fields(detector: Mapping, path: str = '') -> Iterator[ChannelField]:
     """Every field below the heads of a detector without neck that could name channels."""
     for name, node in detector.items():
         where = f'{path}.{name}' if path else name
         if not isinstance(node, Mapping) or name in ('backbone', 'train_cfg', 'test_cfg'):
             continue
         if isinstance(node.get('in_channels'), (int, Sequence)):
-            yield Reader(where, node)
+            yield ChannelField(where, node)
         if name.endswith('roi_extractor') and 'out_channels' in node:
-            yield Reader(where, node, 'out_channels')
-        yield from head_readers(node, where)
+            yield ChannelField(where, node, 'out_channels')
+        yield from head_fields(node, where)
 
 
-def check_readers(config: Mapping, detector: BaseDetector) -> None:
+def check_channels(config: Mapping, detector: BaseDetector) -> None:
     """Raise where what reads the backbone of a built detector expects other channels.
 
     Only backbones that publish out_channels, as ours do, are looked at. A config that states
@@ -122,10 +122,10 @@ def check_readers(config: Mapping, detector: BaseDetector) -> None:
         return
     channels = [width for width, _ in levels]
     if config.get('neck'):
-        found = neck_readers(config)
+        found = neck_fields(config)
     else:
-        found = (reader for reader in head_readers(config) if '.' not in reader.path)
-    wrong = next((reader for reader in found if not reader.reads(channels)), None)
+        found = (field for field in head_fields(config) if '.' not in field.path)
+    wrong = next((field for field in found if not field.reads(channels)), None)
     if wrong is not None and _fails(detector, wrong):
         wrong.require(
             channels,
@@ -135,8 +135,8 @@ def check_readers(config: Mapping, detector: BaseDetector) -> None:
         )
 
 
-def _fails(detector: BaseDetector, reader: Reader) -> bool:
-    """Whether a detector, without touching it, cannot compute what the reader makes."""
+def _fails(detector: BaseDetector, field: ChannelField) -> bool:
+    """Whether a detector, without touching it, cannot compute what the field makes."""
     trial = copy.deepcopy(detector).to('meta')
     trial.eval()
     with torch.no_grad():
@@ -146,8 +146,8 @@ def _fails(detector: BaseDetector, reader: Reader) -> bool:
             return False
         except (AssertionError, IndexError, RuntimeError, TypeError, ValueError):
             return True
-        head = getattr(trial, reader.path, None)
-        if not isinstance(head, nn.Module) or reader.path == 'neck':
+        head = getattr(trial, field.path, None)
+        if not isinstance(head, nn.Module) or field.path == 'neck':
             return False
         try:
             head(features)
