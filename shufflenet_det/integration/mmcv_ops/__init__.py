@@ -29,6 +29,8 @@ from .focal import (
 )
 from .masked import masked_col2im_forward, masked_im2col_forward
 from .rois import roi_align_backward, roi_align_forward, roi_pool_backward, roi_pool_forward
+from .rotated import box_iou_quadri, box_iou_rotated, nms_quadri, nms_rotated
+from .rotated_rois import roi_align_rotated_backward, roi_align_rotated_forward
 from .sync_bn import (
     sync_bn_backward_data,
     sync_bn_backward_param,
@@ -37,9 +39,12 @@ from .sync_bn import (
     sync_bn_forward_var,
 )
 from .unsupported import __getattr__, get_compiler_version, get_compiling_cuda_version
+from .vertices import diff_iou_rotated_sort_vertices_forward
 
 __all__ = [
     'bbox_overlaps',
+    'box_iou_quadri',
+    'box_iou_rotated',
     'carafe_backward',
     'carafe_forward',
     'carafe_naive_backward',
@@ -49,6 +54,7 @@ __all__ = [
     'deform_conv_forward',
     'deform_roi_pool_backward',
     'deform_roi_pool_forward',
+    'diff_iou_rotated_sort_vertices_forward',
     'get_compiler_version',
     'get_compiling_cuda_version',
     'masked_col2im_forward',
@@ -59,8 +65,12 @@ __all__ = [
     'ms_deform_attn_forward',
     'nms',
     'nms_match',
+    'nms_quadri',
+    'nms_rotated',
     'roi_align_backward',
     'roi_align_forward',
+    'roi_align_rotated_backward',
+    'roi_align_rotated_forward',
     'roi_pool_backward',
     'roi_pool_forward',
     'sigmoid_focal_loss_backward',

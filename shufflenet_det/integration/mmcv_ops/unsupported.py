@@ -1,17 +1,11 @@
-"""What stands for the functions of `mmcv._ext` that torchvision cannot back."""
+"""What stands for the functions of `mmcv._ext` that nothing backs."""
 
 from collections.abc import Callable
 from typing import NoReturn
 
 import torchvision
 
-# Prefix of the op's name -> what to write in the config instead.
-ALTERNATIVES = {
-    'nms_quadri': 'nms on the enclosing upright boxes',
-    'nms_rotated': 'nms on the enclosing upright boxes',
-    'prroi_pool': 'RoIAlign',
-    'roi_align_rotated': 'RoIAlign on the enclosing upright boxes',
-}
+from .table import ALTERNATIVES
 
 
 def __getattr__(name: str) -> Callable[..., NoReturn]:
@@ -22,8 +16,8 @@ def __getattr__(name: str) -> Callable[..., NoReturn]:
 
     def unsupported(*args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError(
-            f'the mmcv op {name!r} has no counterpart in torchvision, and mmcv is not compiled '
-            'here (mmcv-lite). Remedy: '
+            f'the mmcv op {name!r} is none of those that shufflenet_det backs by torch '
+            '(integration/mmcv_ops/README.md), and mmcv is not compiled here (mmcv-lite). Remedy: '
             + (f'use {alternative}; or ' if alternative else '')
             + 'replace mmcv-lite by a compiled mmcv (pip uninstall mmcv-lite, then '
             "pip install 'mmcv>=2.0.0rc4,<2.2.0', see mmcv's installation page)."
