@@ -8,5 +8,6 @@ source tools/setup_env.sh
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 echo "== style"
 python -m ruff check .
+python -m ruff format --check .
 echo "== tests"
 python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "$@"

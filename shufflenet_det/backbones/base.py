@@ -119,16 +119,18 @@ class LevelBackbone(BaseModule):
         )
 
         self.make_stem()
+        self._make_levels(range(last_level + 1))
+        self._freeze_stages()
+
+    def _make_levels(self, levels: Sequence[int]) -> None:
         stride = self.stem_stride
-        for level in range(last_level + 1):
-            target = min(LEVEL_STRIDES[level], output_stride)
-            module = self.make_level(
-                level, target // stride, self.last_dilation if level == 3 else 1
-            )
+        for level in levels:
+            target = min(LEVEL_STRIDES[level], self.output_stride)
+            dilation = self.last_dilation if level == 3 else 1
+            module = self.make_level(level, target // stride, dilation)
             if module is not None:
                 self.add_module(LEVELS[level], module)
             stride = target
-        self._freeze_stages()
 
     def make_stem(self) -> None:
         """Add the modules that ``stem_names`` lists."""

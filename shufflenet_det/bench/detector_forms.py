@@ -51,6 +51,21 @@ def build_detector(
         FileNotFoundError: If config or checkpoint does not exist.
         ValueError: If the config does not build, or the checkpoint does not fit it.
     """
+    model = _unfilled(config, options)
+    if checkpoint is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model.init_weights()
+        _expect_background(model)
+    else:
+        try:
+            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+        except RuntimeError as error:
+            raise ValueError(f'{checkpoint} does not fit {config}: {first_line(error)}') from error
+    return model.eval().requires_grad_(False)
+
+
+def _unfilled(config: str | Path, options: Sequence[str]) -> nn.Module:
     register_all_modules()
     try:
         cfg = load_config(config, named=options)
@@ -63,17 +78,7 @@ def build_detector(
         raise ValueError(f'{config} does not build a detector: {first_line(error)}') from error
     if not hasattr(model, 'backbone') or not hasattr(model, 'predict'):
         raise ValueError(f'{config} builds a {type(model).__name__}, which is no detector')
-    if checkpoint is None:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            model.init_weights()
-        _expect_background(model)
-    else:
-        try:
-            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-        except RuntimeError as error:
-            raise ValueError(f'{checkpoint} does not fit {config}: {first_line(error)}') from error
-    return model.eval().requires_grad_(False)
+    return model
 
 
 def _expect_background(model: nn.Module) -> None:

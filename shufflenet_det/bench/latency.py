@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -182,13 +182,9 @@ def run_latency(
     runs, shown = {}, {}
     for name in names:
         x = conditions.input_for(name)
-        model = build(name, conditions.classifies).to(x)
         shown[name] = _shown(name, tuple(x.shape[-2:]), conditions.classifies)
-        for form in forms_for(name, NETWORKS[name].backbone, forms):
-            runs[name, form] = prepare(name, form, model, x)
-        if against_torchvision and torchvision_has(name):
-            trunk = TorchvisionTrunk(name, model).eval().to(x)
-            runs[name, 'torchvision'] = prepare(name, 'eager', trunk, x)
+        model = build(name, conditions.classifies).to(x)
+        runs.update(_prepared(name, model, x, forms, against_torchvision))
     untraced = tuple(key for key in runs if key[1] in OUTSIDE_TORCH)
     repeated = (*runs.items(), (REPEAT, next(iter(runs.values()))))
     *timings, again = measure(
@@ -200,6 +196,18 @@ def run_latency(
         for (name, form), timing in zip(runs, timings, strict=True)
     ]
     return rows, again
+
+
+def _prepared(
+    name: str, model: nn.Module, x: Tensor, forms: Sequence[str], against_torchvision: bool
+) -> dict[tuple[str, str], Callable[[], object]]:
+    """Callables by network and form."""
+    existing = forms_for(name, NETWORKS[name].backbone, forms)
+    runs = {(name, form): prepare(name, form, model, x) for form in existing}
+    if against_torchvision and torchvision_has(name):
+        trunk = TorchvisionTrunk(name, model).eval().to(x)
+        runs[name, 'torchvision'] = prepare(name, 'eager', trunk, x)
+    return runs
 
 
 def _shown(name: str, size: tuple[int, int], classifies: bool) -> tuple[tuple[int, int], int, int]:

@@ -34,8 +34,7 @@ def read_voc(
     ``root``; categories are the names in the files, in their order.
 
     Args:
-        ann_file: The list of ids.
-        annotation_dir: Folder of the XML files.
+        ann_file, annotation_dir: The list of ids, and the folder of the XML files.
         image_subdir: Folder of the images, in ``root``.
         root: Where images of other suffixes than .jpg are looked for; the parent of
             ``annotation_dir`` where none is given.
@@ -51,19 +50,15 @@ def read_voc(
         path = Path(annotation_dir, f'{name}.xml')
         try:
             tree = ET.fromstring(read_file(path))
-            file_name = files(name, notes)
-            width, height = _size(tree, folder / file_name, notes)
+            raw['images'].append(dict(id=name, **_image(tree, folder, files(name, notes), notes)))
             objects = [_object(node, path, notes) for node in tree.iter('object')]
         except (OSError, ET.ParseError, ValueError, LookupError) as error:
             cause = getattr(error, 'strerror', None) or error
             raise DataError(f'{path}: no Pascal VOC annotation ({cause}); correct it') from error
-        raw['images'].append(dict(id=name, file_name=file_name, width=width, height=height))
         for label, fields in objects:
             category = names.setdefault(label, len(names) + 1)
-            number_of_it = len(raw['annotations']) + 1
-            raw['annotations'].append(
-                dict(fields, id=number_of_it, image_id=name, category_id=category)
-            )
+            ids = dict(id=len(raw['annotations']) + 1, image_id=name, category_id=category)
+            raw['annotations'].append(dict(fields, **ids))
     raw['categories'] = [dict(id=index, name=name) for name, index in names.items()]
     found = annotations_of(raw)
     found.readings.update(notes.readings)
@@ -113,6 +108,11 @@ def _image_files(folder: Path, subdir: str):
         return f'{subdir}/{name}{best}'
 
     return image_of
+
+
+def _image(tree: ET.Element, folder: Path, file_name: str, notes: Findings) -> dict:
+    width, height = _size(tree, folder / file_name, notes)
+    return dict(file_name=file_name, width=width, height=height)
 
 
 def _size(tree: ET.Element, image: Path, notes: Findings) -> tuple[object, object]:

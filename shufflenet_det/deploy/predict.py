@@ -119,17 +119,14 @@ def detect(
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    visualizer = DetLocalVisualizer()
-    visualizer.dataset_meta = dict(classes=predictor.classes, palette='random')
+    visualizer = _visualizer(predictor.classes)
     categories = [dict(id=i, name=name) for i, name in enumerate(predictor.classes)]
     coco = dict(images=[], annotations=[], categories=categories)
     pictures, unreadable = [], []
     stems = Counter(path.stem for path in images)
     for path in images:
-        try:
-            image = read_image(path)
-        except (OSError, ValueError) as error:
-            print(f'skipped: {error}', file=sys.stderr)
+        image = _read_or_report(path)
+        if image is None:
             unreadable.append(path)
             continue
         found = _detections(predictor, path, image, score_thr)
@@ -166,6 +163,14 @@ def contact_sheet(
     Image.fromarray(np.vstack(rows)).quantize(128).save(out_file, optimize=True)
 
 
+def _read_or_report(path: Path) -> ndarray | None:
+    try:
+        return read_image(path)
+    except (OSError, ValueError) as error:
+        print(f'skipped: {error}', file=sys.stderr)
+        return None
+
+
 def _detections(predictor: Predictor, path: Path, image: ndarray, score_thr: float) -> InstanceData:
     boxes, scores, labels = predictor(image)
     check_predictions(path, boxes, scores, labels, len(predictor.classes))
@@ -180,6 +185,12 @@ def _append(coco: dict, path: Path, shape: tuple[int, ...], found: InstanceData)
         _, _, width, height = result['bbox']
         number = len(coco['annotations']) + 1
         coco['annotations'].append(dict(result, id=number, area=width * height, iscrowd=0))
+
+
+def _visualizer(classes: Sequence[str]) -> DetLocalVisualizer:
+    visualizer = DetLocalVisualizer()
+    visualizer.dataset_meta = dict(classes=classes, palette='random')
+    return visualizer
 
 
 def _draw(

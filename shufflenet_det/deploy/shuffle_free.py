@@ -179,6 +179,21 @@ class ShuffleFreeBackbone(BaseModule):
         self.out_indices = tuple(out_indices)
         self.original_order = original_order
         act_cfg = act_cfg or dict(type='ReLU', inplace=True)
+        orders = self._make_levels(act_cfg, output_stride, last_dilation, align)
+        self.level_orders = [orders[level] for level in self.out_indices]
+        self.out_channels = tuple(
+            len(places(o)) if original_order else len(o) for o in self.level_orders
+        )
+        self.out_strides = tuple(min(LEVEL_STRIDES[i], output_stride) for i in self.out_indices)
+        for i, level_order in enumerate(self.level_orders):
+            gather = torch.tensor(places(level_order)) if self._is_gathered(level_order) else None
+            self.register_buffer(f'gather{i}', gather, persistent=False)
+        self.to(memory_format=torch.channels_last)
+
+    def _make_levels(
+        self, act_cfg: dict, output_stride: int, last_dilation: int | None, align: int
+    ) -> dict[int, Order]:
+        """Add stem and stages; return the order of the channels of each level."""
         order = self._make_stem(act_cfg, align)
         orders = {0: order}
         for index, (channels, units) in enumerate(self.arch.stages):
@@ -196,15 +211,7 @@ class ShuffleFreeBackbone(BaseModule):
             last = conv(len(order), self.arch.last_conv, 1)
             self.conv5 = nn.Sequential(last, build_activation_layer(act_cfg))
             orders[4] = list(range(self.arch.last_conv))
-        self.level_orders = [orders[level] for level in self.out_indices]
-        self.out_channels = tuple(
-            len(places(o)) if original_order else len(o) for o in self.level_orders
-        )
-        self.out_strides = tuple(min(LEVEL_STRIDES[i], output_stride) for i in self.out_indices)
-        for i, level_order in enumerate(self.level_orders):
-            gather = torch.tensor(places(level_order)) if self._is_gathered(level_order) else None
-            self.register_buffer(f'gather{i}', gather, persistent=False)
-        self.to(memory_format=torch.channels_last)
+        return orders
 
     def _is_gathered(self, order: Order) -> bool:
         return self.original_order and order != list(range(len(order)))

@@ -17,8 +17,8 @@ from shufflenet_det.data.pixels import read_image
 from shufflenet_det.deploy.predict import MMDetPredictor
 
 from .draw import average_precision_figure, confusion_figure, error_figure
-from .kinds import CAUSES, find_errors
-from .records import load_records, read_predictions, read_truth
+from .kinds import CAUSES, Error, find_errors
+from .records import Records, load_records, read_predictions, read_truth
 from .scores import average_precision, confusion_matrix
 
 
@@ -52,11 +52,7 @@ def analyze(
     out.mkdir(parents=True, exist_ok=True)
     _save(out / 'confusion.png', confusion_figure(matrix, records.classes))
     _save(out / 'precision.png', average_precision_figure(precision))
-    for cause in CAUSES:
-        shown = [error for error in errors.errors if error.cause == cause][:top]
-        (out / f'errors_{cause}.png').unlink(missing_ok=True)
-        if shown:
-            _save(out / f'errors_{cause}.png', error_figure(sure, shown))
+    _draw_errors(out, sure, errors.errors, top)
     result = dict(
         classes=list(records.classes), images=len(records.paths), objects=len(records.truth),
         detections=len(sure.found), score_thr=score_thr, precision=precision,
@@ -93,6 +89,14 @@ def summary(result: dict) -> Sequence[str]:
         f'{result["detections"]} detections of score >= {result["score_thr"]}: '
         f'{result["true_positives"]} right; errors: {causes}',
     ]
+
+
+def _draw_errors(out: Path, records: Records, errors: Sequence[Error], top: int) -> None:
+    for cause in CAUSES:
+        shown = [error for error in errors if error.cause == cause][:top]
+        (out / f'errors_{cause}.png').unlink(missing_ok=True)
+        if shown:
+            _save(out / f'errors_{cause}.png', error_figure(records, shown))
 
 
 def _save(path: Path, figure: Figure) -> None:

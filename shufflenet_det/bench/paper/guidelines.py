@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -160,8 +160,7 @@ def run_guideline(
         timings = measure(runs, device, turns, seconds, images=batch)
         macs = {name: stack.macs * side**2 // blocks.SIDE**2 for name, stack in stacks.items()}
         columns.append(dict(c=c, macs=macs, timings=timings, **_judge(guideline, timings)))
-    profile = [decompose(name, run, device) for name, run in eager.items()]
-    return dict(key=key, scale=scale, columns=columns, profile=profile)
+    return dict(key=key, scale=scale, columns=columns, profile=_profile(eager, device))
 
 
 def _run(stack: blocks.Stack, device: str, dtype: torch.dtype, batch: int, side: int) -> partial:
@@ -173,6 +172,10 @@ def _timed_form(run: partial) -> partial:
     """On a GPU, one graph: launched one by one, the kernels wait for the launches."""
     (x,) = run.args
     return partial(CudaGraph(run.func), x) if x.is_cuda else run
+
+
+def _profile(runs: Mapping[str, Callable[[], object]], device: str) -> list:
+    return [decompose(name, run, device) for name, run in runs.items()]
 
 
 def _judge(guideline: Guideline, timings: Sequence[Timing]) -> dict:

@@ -52,14 +52,9 @@ def deform_roi_pool_backward(
     """
     rois = guard_rois(upcast(rois), input.shape, spatial_scale)
     sides, samples, points, around = _moved_samples(
-        rois,
-        upcast(offset),
-        grad_output.shape[2:],
-        spatial_scale,
-        sampling_ratio,
-        gamma,
+        rois, upcast(offset), grad_output.shape[2:], spatial_scale, sampling_ratio, gamma,
         input.shape,
-    )
+    )  # fmt: skip
     image = rois[samples.roi, 0].long()
     with torch.enable_grad():
         maps = upcast(input).detach().requires_grad_()

@@ -96,15 +96,10 @@ def roi_align_backward(
     def add(grad: Tensor, rois: Tensor, sampling_ratio: int) -> None:
         grad_input.add_(
             torch.ops.torchvision._roi_align_backward(
-                grad.contiguous(),
-                rois,
-                spatial_scale,
-                *grad.shape[2:],
-                *grad_input.shape,
-                sampling_ratio,
-                aligned,
+                grad.contiguous(), rois, spatial_scale, *grad.shape[2:], *grad_input.shape,
+                sampling_ratio, aligned,
             )
-        )
+        )  # fmt: skip
 
     if pool_mode != MAX_POOL:
         add(grad, _flatten_reversed(rois, sampling_ratio, aligned), sampling_ratio)
@@ -155,13 +150,8 @@ def roi_pool_forward(
         values, best = pixels.masked_fill(~inside, -torch.inf).max(3)
         filled = inside.any(2)
         output[k] = values.where(filled, 0)
-        argmax[k] = (
-            index.flatten(2)
-            .expand_as(pixels)
-            .gather(3, best[..., None])[..., 0]
-            .where(filled, -1)
-            .int()
-        )
+        places = index.flatten(2).expand_as(pixels).gather(3, best[..., None])[..., 0]
+        argmax[k] = places.where(filled, -1).int()
 
 
 def roi_pool_backward(
