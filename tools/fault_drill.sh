@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tries every fault of the list and says how it was handled: bash tools/fault_drill.sh [--short]
-# The short form takes minutes; the long one is recorded in data/results/fault_drill.json.
+# The short drill takes minutes; the long one is recorded in data/results/fault_drill.json.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 EXTRAS=deploy

@@ -1,6 +1,6 @@
 """The table of networks that ShuffleNet V2 is measured against; needs no torch.
 
-Source: arXiv 1807.11164, table 8 (four levels of complexity) and table 6 (large models). ``macs``
+Source: arXiv 1807.11164, table 8 (four complexities) and table 6 (large models). ``macs``
 are multiply-adds of one image with the 1000-way classifier, as printed there.
 """
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from shufflenet_det.archs import ARCHS
 
 COMPLEXITIES = ('40M', '140M', '300M', '500M')
-"""The paper's names of its four levels of complexity, in macs."""
+"""The paper's names of its four complexities, in macs."""
 
 SCALES = ('0.5x', '1.0x', '1.5x', '2.0x')
-"""Archs of the families that are scaled like ShuffleNet V2, at these levels."""
+"""Archs of the families that are scaled like ShuffleNet V2, at these complexities."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ class Network:
 
 def _shufflenet_v2() -> dict[str, Network]:
     table8 = {arch: arch.replace('.0x', 'x') for arch in SCALES}
-    level = dict(zip(SCALES, COMPLEXITIES, strict=True))
+    complexity = dict(zip(SCALES, COMPLEXITIES, strict=True))
     rows = {}
     for arch, row in ARCHS.items():
         name = f'ShuffleNet v2 {table8[arch]}' if arch in table8 else None
         rows[f'{"se_" if row.se else ""}snv2_{arch}'] = Network(
-            dict(type='ShuffleNetV2', arch=arch), row.paper_macs, name, level.get(arch),
+            dict(type='ShuffleNetV2', arch=arch), row.paper_macs, name, complexity.get(arch),
             classifier_level=4,
         )  # fmt: skip
     return rows
@@ -164,10 +164,10 @@ def _shufflenet_v2_variants() -> dict[str, Network]:
     """v2* of section 4, of which the paper prints no macs, and the SE net of Table 8."""
     rows = {
         f'snv2star_{arch}': Network(
-            dict(type='ShuffleNetV2', arch=arch, large_receptive_field=True), None, None, level,
-            classifier_level=4,
+            dict(type='ShuffleNetV2', arch=arch, large_receptive_field=True), None, None,
+            complexity, classifier_level=4,
         )
-        for arch, level in zip(SCALES, COMPLEXITIES, strict=True)
+        for arch, complexity in zip(SCALES, COMPLEXITIES, strict=True)
     }  # fmt: skip
     rows['snv2_2.0x_se'] = Network(
         dict(type='ShuffleNetV2', arch='2.0x', se=True), 597e6, 'ShuffleNet v2 2x with SE', '500M',
@@ -180,9 +180,9 @@ def _scaled(name: str, table8: str, backbone: dict, macs: dict[str, float]) -> d
     """One row per arch of a family with the paper's four scales."""
     return {
         f'{name}_{arch}': Network(
-            dict(backbone, arch=arch), value, table8.format(arch.replace('.0x', 'x')), level
+            dict(backbone, arch=arch), value, table8.format(arch.replace('.0x', 'x')), complexity
         )
-        for (arch, value), level in zip(macs.items(), COMPLEXITIES, strict=True)
+        for (arch, value), complexity in zip(macs.items(), COMPLEXITIES, strict=True)
     }
 
 

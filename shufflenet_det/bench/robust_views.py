@@ -35,7 +35,7 @@ def drill_tables(result: Mapping) -> Iterator[Table]:
     for outcome in result['outcomes']:
         rows[outcome['row']].append(outcome)
     yield Table(
-        'rows', f'The fault drill, {result["form"]} form: {result["tried"]} faults tried, '
+        'rows', f'The {result["length"]} fault drill: {result["tried"]} faults tried, '
         f'{result["handled"]} handled; {result["fuzzed"]:,} inputs fuzzed.',
         ('row', 'faults', 'tried', 'handled', 'inputs fuzzed', 's'),
         tuple(

@@ -60,7 +60,7 @@ def attempt(case: Case, lab: Lab) -> Outcome:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--short', action='store_true', help='reduced form, under 5 minutes')
+    parser.add_argument('--short', action='store_true', help='fewer inputs, under 5 minutes')
     parser.add_argument('--out', help='write the outcomes to this JSON file')
     parser.add_argument('--rows', type=int, nargs='+', help='only these rows')
     args = parser.parse_args(argv)
@@ -79,9 +79,9 @@ def main(argv: list[str] | None = None) -> None:
             print(f'row {case.row:2d} {mark} {case.name}: {outcome.message[:300]}', flush=True)
     handled = sum(outcome.handled for outcome in outcomes)
     if args.out:
-        form = 'short' if args.short else 'long'
+        length = 'short' if args.short else 'long'
         write_result(
-            args.out, 'fault drill', environment(), form=form, tried=len(outcomes),
+            args.out, 'fault drill', environment(), length=length, tried=len(outcomes),
             handled=handled, fuzzed=sum(sum(o.inputs.values()) for o in outcomes),
             outcomes=outcomes,
         )  # fmt: skip

@@ -17,7 +17,7 @@ class Lab:
     Args:
         folder: Empty folder of the case.
         data: Generated data set that all cases share and none changes.
-        short: Reduced form, for continuous integration.
+        short: Fewer inputs, for continuous integration.
         inputs: How many inputs a case that tries many found refused, read, ...
     """
 
