@@ -82,6 +82,7 @@ setup(
         'mmengine>=0.10.4',
         'numpy',
         'opencv-python',
+        'pillow',
         'pycocotools',
         'safetensors',
         'scipy',

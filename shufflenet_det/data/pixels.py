@@ -1,36 +1,35 @@
 """Reading images so that no damaged one passes, and images too thin to resize.
 
-Numpy and OpenCV only.
+Numpy, OpenCV and Pillow only.
 
-Policy: what is cut, or what libjpeg has to make up, is no image. Not found is a JPEG whose
-coefficients were altered into other valid ones: the format has no checksum. PNG has, and libpng
-tests them.
+Policy: what is cut, or what a decoder would have to make up, is no image, and neither is one of
+more than MAX_PIXELS. Not found is a JPEG whose coefficients were altered into as many other valid
+ones: the format has no checksum. PNG has, and libpng tests them.
 """
 
 from __future__ import annotations
 
+import io
 import math
 import os
-import re
-import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
+from . import jpeg
 from .files import read_file
 
-T = TypeVar('T')
-JPEG = b'\xff\xd8'
-_ENDS = {  # start of a file -> (what must follow it, after what)
-    JPEG: (b'\xff\xd9', b'\xff\xda'),
-    b'\x89PNG': (b'IEND', b'IHDR'),
-}
-_MADE_UP = re.compile(r'(Corrupt JPEG data|Premature end|Invalid (SOS|JPEG)).*')
-_HARMLESS = re.compile(r': [12] extraneous bytes before marker 0xd9')  # padding behind the pixels
+PNG = b'\x89PNG\r\n\x1a\n'
+MAX_PIXELS = int(os.environ.get('OPENCV_IO_MAX_IMAGE_PIXELS', 2**27))
+"""Of one image, as its header states them: 400 MB as BGR."""
+MAX_SCANS = 100
+"""Of one progressive JPEG; each is decoded at full size. Usual are ten."""
+REMEMBERED = 2**20
+_intact: set[int] = set()
+"""Hashes of JPEGs that were judged already: in training, all but those of the first epoch."""
 
 
 def opencv(content: bytes) -> np.ndarray | None:
@@ -78,10 +77,11 @@ def decode(content: bytes, decoder: Callable[[bytes], np.ndarray | None] = openc
         decoder: Gives them, or None of what is no image.
 
     Raises:
-        ValueError: If the content is empty, cut, no image, or a JPEG that libjpeg has to complete.
+        ValueError: If the content is empty, cut, too large, no image, or a JPEG that lacks blocks.
     """
     try:
-        image = undamaged(content, lambda: decoder(content))
+        check_encoded(content)
+        image = decoder(content)
     except ValueError:
         raise
     except Exception as error:  # OpenCV, PIL and tifffile each have their own
@@ -91,85 +91,65 @@ def decode(content: bytes, decoder: Callable[[bytes], np.ndarray | None] = openc
     return image
 
 
-def undamaged(content: bytes, decoder: Callable[[], T]) -> T:
-    """What ``decoder`` makes of an encoded image that it can have read whole.
-
-    OpenCV fills what is missing of a JPEG with grey; libjpeg says so on stderr only.
+def check_encoded(content: bytes) -> None:
+    """Refuse what no decoder should be given.
 
     Raises:
-        ValueError: If the content is empty or cut, or libjpeg said that it made up a part.
+        ValueError: If the content is empty, cut, too large, or a JPEG without all of its blocks.
     """
     if not content:
         raise ValueError('the file is empty (0 bytes)')
-    for start, (end, after) in _ENDS.items():
-        if content.startswith(start) and content.rfind(end) <= content.rfind(after):
+    if content.startswith(jpeg.START):
+        _check_jpeg(content)
+    elif content.startswith(PNG):
+        _check_png(content)
+    else:
+        _check_size(*_size_of(content))
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ValueError(
+            f'{width}x{height} pixels, of at most {MAX_PIXELS}: make it smaller, or set the '
+            'environment variable OPENCV_IO_MAX_IMAGE_PIXELS'
+        )
+
+
+def _check_jpeg(content: bytes) -> None:
+    found = jpeg.parse(content)
+    _check_size(found.width, found.height)
+    if found.scans > MAX_SCANS:
+        raise ValueError(f'{found.scans} scans, of at most {MAX_SCANS}: save the image anew')
+    key = hash(content)
+    if key in _intact:
+        return
+    jpeg.check_blocks(content, found)
+    if len(_intact) < REMEMBERED:
+        _intact.add(key)
+
+
+def _check_png(content: bytes) -> None:
+    """Follow the chunks to the last; libpng tests their checksums."""
+    position, kind = len(PNG), b''
+    while kind != b'IEND':
+        length, kind = content[position : position + 4], content[position + 4 : position + 8]
+        position += 12 + int.from_bytes(length, 'big')
+        if len(kind) < 4 or position > len(content):
             raise ValueError('the image is cut: its end is missing')
-    if not content.startswith(JPEG):
-        return decoder()
-    result, said = _stderr.of(decoder)
-    damage = _MADE_UP.search(said)
-    if damage and not _HARMLESS.search(damage[0]):
-        raise ValueError(f'the image is damaged: {damage[0]}')
-    return result
+    _check_size(*(int.from_bytes(content[i : i + 4], 'big') for i in (16, 20)))
 
 
-class _Stderr:
-    """File descriptor 2, diverted while C code runs."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sink: int | None = None
-        self._kept: int | None = None
-
-    def of(self, call: Callable[[], T]) -> tuple[T, str]:
-        """The result of ``call``, and what was written meanwhile, which is passed on, too."""
-        with self._lock:
-            try:
-                self._kept = os.dup(2)
-            except OSError:  # closed, as in a daemon
-                return call(), ''
-            if self._sink is None:
-                with tempfile.TemporaryFile() as file:
-                    self._sink = os.dup(file.fileno())
-            os.dup2(self._sink, 2)
-            try:
-                result = call()
-            finally:
-                self.restore()
-                said = self._take()
-        if said:
-            os.write(2, said)
-        return result, said.decode(errors='replace')
-
-    def restore(self) -> None:
-        """Descriptor 2 as it was."""
-        if self._kept is not None:
-            os.dup2(self._kept, 2)
-            os.close(self._kept)
-            self._kept = None
-
-    def _take(self) -> bytes:
-        size = os.fstat(self._sink).st_size
-        if not size:
-            return b''
-        said = os.pread(self._sink, size, 0)
-        os.ftruncate(self._sink, 0)
-        os.lseek(self._sink, 0, os.SEEK_SET)
-        return said
-
-
-_stderr = _Stderr()
-
-
-def _after_fork() -> None:
-    """A forked process neither shares the file nor inherits a lock that is held."""
-    global _stderr
-    _stderr.restore()
-    _stderr = _Stderr()
-
-
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_after_fork)
+def _size_of(content: bytes) -> tuple[int, int]:
+    """Width and height of another format, 0 where Pillow does not know it."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.size
+    except Image.DecompressionBombError as error:
+        if MAX_PIXELS > 2 * Image.MAX_IMAGE_PIXELS:
+            return 0, 0  # OpenCV holds to the limit that was set
+        raise ValueError(str(error)) from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return 0, 0
 
 
 THINNEST = 100

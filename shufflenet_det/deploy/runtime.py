@@ -1,4 +1,4 @@
-"""The exported detector on images, with numpy, onnxruntime and OpenCV only."""
+"""The exported detector on images, with numpy, onnxruntime, OpenCV and Pillow only."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from shufflenet_det.deploy.predict import MMDetPredictor, detect, load_predictor
 from shufflenet_det.deploy.runtime import Detector, ModelInfo, Resize
 
 NEEDED = ('numpy', 'numpy.libs', 'onnxruntime', 'cv2', 'opencv_python.libs', 'flatbuffers',
-          'google', 'packaging')  # fmt: skip
+          'google', 'packaging', 'PIL', 'pillow.libs')  # fmt: skip
 """The runtime's requirements and their own."""
 
 

@@ -18,8 +18,9 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
 from numpy.random import Generator
 
+from shufflenet_det.data import jpeg
 from shufflenet_det.data.check import read_annotations
-from shufflenet_det.data.pixels import JPEG, decode
+from shufflenet_det.data.pixels import decode
 from shufflenet_det.training.checkpoint import newest_intact
 from shufflenet_det.training.metric import check_predictions
 
@@ -44,7 +45,7 @@ def fuzz_image(rng: Generator, content: bytes, pixels: np.ndarray) -> str:
     confirm(image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8, 'not 3 x 8 bit')
     if np.array_equal(image, pixels):
         return READ
-    confirm(content.startswith(JPEG), 'a PNG was read, but with other pixels')
+    confirm(content.startswith(jpeg.START), 'a PNG was read, but with other pixels')
     confirm(not content.startswith(spoiled), 'a cut image was read')
     rows = min(16, len(image))  # a row of blocks
     confirm(np.ptp(image[-rows:, -rows:]) > 0, 'the end of the image is filled with one colour')
