@@ -6,7 +6,7 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.errors.analysis import analyze, summary
-from shufflenet_det.training import launch as engine
+from shufflenet_det.training import launch
 
 
 def main() -> None:
@@ -18,8 +18,8 @@ def main() -> None:
     parser.add_argument('--top', type=int, default=12, help='errors drawn of each cause')
     parser.add_argument('--data-root', help='where the test data are, if not as the config says')
     args = parser.parse_args()
-    cfg = engine.load_config(args.config, dict(data_root=args.data_root) if args.data_root else {})
-    engine.check_paths(cfg, ('test',))
+    cfg = launch.load_config(args.config, dict(data_root=args.data_root) if args.data_root else {})
+    launch.check_paths(cfg, ('test',))
     result = analyze(cfg, args.config, args.predictions, args.out, args.score_thr, args.top)
     print('\n'.join(summary(result)))
     print(f'charts, pictures of errors and analysis.json are in {args.out}')

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.training import launch as engine
+from shufflenet_det.training import launch
 
 
 def parse_args() -> argparse.Namespace:
@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show-dir', help='draw predictions beside the ground truth into DIR')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument('--classwise', action='store_true', help='AP of each class')
-    engine.add_launch_arguments(parser)
+    launch.add_launch_arguments(parser)
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out {args.out} must end in .pkl or .pickle')
@@ -28,12 +28,12 @@ def parse_args() -> argparse.Namespace:
 
 def prepare() -> tuple[Config, str | None]:
     args = parse_args()
-    cfg = engine.load_config(args.config, args.cfg_options, args.option)
-    engine.check_paths(cfg, ('test',))
-    work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
+    cfg = launch.load_config(args.config, args.cfg_options, args.option)
+    launch.check_paths(cfg, ('test',))
+    work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)
     tta = args.tta or 'tta' in args.option
-    engine.prepare_test(cfg, work_dir, args.checkpoint, args.show_dir, tta, args.classwise)
-    engine.init_distributed(cfg, args.launcher, args.local_rank)
+    launch.prepare_test(cfg, work_dir, args.checkpoint, args.show_dir, tta, args.classwise)
+    launch.init_distributed(cfg, args.launcher, args.local_rank)
     return cfg, args.out
 
 

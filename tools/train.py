@@ -7,7 +7,7 @@ from mmengine.runner import Runner
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.training import launch as engine
+from shufflenet_det.training import launch
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,17 +18,17 @@ def parse_args() -> argparse.Namespace:
         '--resume', nargs='?', const='auto', help='go on from the newest checkpoint, or from FILE'
     )
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale lr to the batch size')
-    engine.add_launch_arguments(parser)
+    launch.add_launch_arguments(parser)
     return parser.parse_args()
 
 
 def prepare() -> Config:
     args = parse_args()
-    cfg = engine.load_config(args.config, args.cfg_options, args.option)
-    engine.check_paths(cfg, ('train', 'val'))
-    work_dir = engine.work_dir_for(cfg, args.config, args.work_dir)
-    engine.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)
-    engine.init_distributed(cfg, args.launcher, args.local_rank)
+    cfg = launch.load_config(args.config, args.cfg_options, args.option)
+    launch.check_paths(cfg, ('train', 'val'))
+    work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)
+    launch.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)
+    launch.init_distributed(cfg, args.launcher, args.local_rank)
     return cfg
 
 

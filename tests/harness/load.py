@@ -25,7 +25,7 @@ from run_tool import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown
 from shufflenet_det.bench.views import tables_of
-from shufflenet_det.training import launch as engine
+from shufflenet_det.training import launch
 
 from .overhead import overhead
 from .usage import Bound, Usage, UsageHook, Verdict, judge, usage_now
@@ -82,8 +82,8 @@ def load_evaluation(folder: Path, images: int) -> list[Usage]:
     cfg.model.test_cfg.rcnn.score_thr = 0.001  # as many predictions as there can be
     config, weights = folder / 'config.py', (folder / 'train/last_checkpoint').read_text()
     cfg.dump(config)
-    cfg = engine.load_config(config)
-    engine.prepare_test(cfg, str(folder / 'test'), weights)
+    cfg = launch.load_config(config)
+    launch.prepare_test(cfg, str(folder / 'test'), weights)
     runner = Runner.from_cfg(cfg)
     usage = UsageHook(interval=max(1, images // BATCH // 50), step=BATCH)
     runner.register_hook(usage, priority='VERY_LOW')

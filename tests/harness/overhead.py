@@ -25,7 +25,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Sampler
 
 from shufflenet_det.data import generate
-from shufflenet_det.training import launch as engine
+from shufflenet_det.training import launch
 from shufflenet_det.training.guards import FiniteGuard
 from shufflenet_det.training.protection import ProtectionHook, _as, image_loaders
 from shufflenet_det.training.resume import SeededBatch
@@ -155,7 +155,7 @@ class Alternate(Hook):
 def configure(folder: Path, tiny: bool, rounds: int) -> Config:
     """The demo config, or the smallest, with one image size and loading in the process itself."""
     data = generate(folder / 'data', num_train=IMAGES, num_val=4)
-    cfg = engine.load_config(BASE, dict(data_root=str(data.root)))
+    cfg = launch.load_config(BASE, dict(data_root=str(data.root)))
     if tiny:
         shrink(cfg)
     loader = cfg.train_dataloader

@@ -3,7 +3,7 @@ import torch
 from mmengine.config import Config
 from paths import ROOT
 
-from shufflenet_det.training import launch as engine
+from shufflenet_det.training import launch
 
 DEMO = ROOT / 'configs/demo/lighthead_snv2_demo.py'
 
@@ -17,7 +17,7 @@ def checkpoint(tmp_path, monkeypatch):
 
 
 def test_data_root_moves_every_path():
-    cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py', dict(data_root='/elsewhere/coco'))
+    cfg = launch.load_config(ROOT / 'configs/lighthead_snv2.py', dict(data_root='/elsewhere/coco'))
     assert cfg.train_dataloader.dataset.data_root == '/elsewhere/coco'
     assert cfg.test_evaluator.ann_file == '/elsewhere/coco/annotations/instances_val2017.json'
     assert 'data/coco' not in cfg.pretty_text
@@ -25,15 +25,15 @@ def test_data_root_moves_every_path():
 
 def test_environment_variable_moves_the_data(monkeypatch):
     monkeypatch.setenv('COCO_ROOT', '/mnt/coco')
-    cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py')
+    cfg = launch.load_config(ROOT / 'configs/lighthead_snv2.py')
     assert cfg.val_dataloader.dataset.data_root == '/mnt/coco'
     assert cfg.val_evaluator.ann_file == '/mnt/coco/annotations/instances_val2017.json'
 
 
 def test_absent_coco_is_an_error_that_helps():
-    cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py', dict(data_root='/nowhere/coco'))
+    cfg = launch.load_config(ROOT / 'configs/lighthead_snv2.py', dict(data_root='/nowhere/coco'))
     with pytest.raises(FileNotFoundError) as error:
-        engine.check_paths(cfg, ('train', 'val'))
+        launch.check_paths(cfg, ('train', 'val'))
     for part in ('/nowhere/coco/annotations/instances_train2017.json', 'COCO_ROOT', 'data_root=DIR',
                  'configs/demo/lighthead_snv2_demo.py'):  # fmt: skip
         assert part in str(error.value)
@@ -43,7 +43,7 @@ def test_datasets_looks_through_wrappers():
     leaf = dict(ann_file='a.json')
     other = dict(ann_file='b.json')
     wrapped = dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[leaf, other]))
-    found = {dataset['ann_file'] for dataset in engine.datasets(dict(dataset=wrapped))}
+    found = {dataset['ann_file'] for dataset in launch.datasets(dict(dataset=wrapped))}
     assert found == {'a.json', 'b.json'}
 
 
@@ -51,40 +51,40 @@ def test_datasets_looks_through_wrappers():
     'resume, expected', [(None, (False, None)), ('auto', (True, None)), ('x.pth', (True, 'x.pth'))]
 )
 def test_resume(checkpoint, resume, expected):
-    cfg = engine.prepare_training(engine.load_config(DEMO), 'work', resume=resume)
+    cfg = launch.prepare_training(launch.load_config(DEMO), 'work', resume=resume)
     assert (cfg.resume, cfg.load_from) == expected
 
 
 def test_absent_checkpoint_is_named():
-    cfg = engine.load_config(DEMO)
+    cfg = launch.load_config(DEMO)
     with pytest.raises(FileNotFoundError, match='none.pth: no such file'):
-        engine.prepare_training(cfg, 'work', resume='none.pth')
+        launch.prepare_training(cfg, 'work', resume='none.pth')
     with pytest.raises(FileNotFoundError, match='none.pth: no such file'):
-        engine.prepare_test(cfg, 'work', 'none.pth')
+        launch.prepare_test(cfg, 'work', 'none.pth')
 
 
 def test_config_that_is_no_python_is_named(tmp_path):
     (tmp_path / 'bad.py').write_text('model = dict(\n')
     with pytest.raises(ValueError, match='bad.py, line 1'):
-        engine.load_config(tmp_path / 'bad.py')
+        launch.load_config(tmp_path / 'bad.py')
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a CUDA device is there')
 def test_amp_without_a_gpu_is_named():
     with pytest.raises(ValueError, match='--amp needs a CUDA device'):
-        engine.prepare_training(engine.load_config(DEMO), 'work', amp=True)
+        launch.prepare_training(launch.load_config(DEMO), 'work', amp=True)
 
 
 def test_auto_scale_lr():
-    cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py')
-    assert engine.prepare_training(cfg, 'work', auto_scale_lr=True).auto_scale_lr.enable
+    cfg = launch.load_config(ROOT / 'configs/lighthead_snv2.py')
+    assert launch.prepare_training(cfg, 'work', auto_scale_lr=True).auto_scale_lr.enable
     with pytest.raises(ValueError, match='base_batch_size'):
-        engine.prepare_training(engine.load_config(DEMO), 'work', auto_scale_lr=True)
+        launch.prepare_training(launch.load_config(DEMO), 'work', auto_scale_lr=True)
 
 
 def test_test_switches(checkpoint):
-    cfg = engine.load_config(ROOT / 'configs/lighthead_snv2.py')
-    engine.prepare_test(cfg, 'work', 'x.pth', show_dir='shown', tta=True, classwise=True)
+    cfg = launch.load_config(ROOT / 'configs/lighthead_snv2.py')
+    launch.prepare_test(cfg, 'work', 'x.pth', show_dir='shown', tta=True, classwise=True)
     assert cfg.model.type == 'DetTTAModel' and cfg.model.module.type == 'LightHeadRCNN'
     assert cfg.test_dataloader.dataset.pipeline[-1].type == 'TestTimeAug'
     assert cfg.default_hooks.visualization.test_out_dir == 'shown'
@@ -92,9 +92,9 @@ def test_test_switches(checkpoint):
 
 
 def test_tta_of_the_config_is_kept(checkpoint):
-    cfg = engine.load_config(DEMO)
+    cfg = launch.load_config(DEMO)
     cfg.update(tta_model=dict(type='Mine'), tta_pipeline=[dict(type='Load')])
-    engine.prepare_test(cfg, 'work', 'x.pth', tta=True)
+    launch.prepare_test(cfg, 'work', 'x.pth', tta=True)
     assert cfg.model.type == 'Mine' and cfg.test_dataloader.dataset.pipeline[0].type == 'Load'
 
 
@@ -104,10 +104,10 @@ def test_tta_of_the_config_is_kept(checkpoint):
 )
 def test_work_dir(given, own, expected):
     cfg = Config(dict(work_dir=own) if own else {})
-    assert engine.work_dir_for(cfg, 'configs/lighthead_snv2.py', given) == expected
+    assert launch.work_dir_for(cfg, 'configs/lighthead_snv2.py', given) == expected
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a CUDA device is there')
 def test_other_launchers_need_gpus():
     with pytest.raises(ValueError, match='--launcher slurm needs GPUs'):
-        engine.init_distributed(Config(dict()), 'slurm')
+        launch.init_distributed(Config(dict()), 'slurm')
