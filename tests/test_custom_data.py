@@ -60,6 +60,13 @@ def test_misspelt_class_stops_before_step_1(cfg):
         check_paths(cfg, ('train',))
 
 
+@pytest.mark.parametrize('cfg', ['my_coco'], indirect=True)
+def test_renamed_class_stops_an_evaluation_too(cfg):
+    cfg.test_dataloader.dataset.metainfo.classes = ('disc', *CLASSES[1:])
+    with pytest.raises(DataError, match=r"test_dataloader.*not in the file: \['disc'\]"):
+        check_paths(cfg, ('test',))
+
+
 @pytest.mark.parametrize('cfg', FORMATS, indirect=True)
 def test_other_number_of_classes_stops_before_step_1(cfg):
     cfg.model.roi_head.bbox_head.num_classes = 80

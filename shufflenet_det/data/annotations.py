@@ -273,6 +273,6 @@ def _leave_out_unused_names(found: Annotations, indices: Sequence[int]) -> None:
             found.read('unused category', f'{name!r}, id {categories[index]["id"]}')
             categories[index] = None
         for index in kept[1:]:
-            detail = f'{name!r} is also category {categories[kept[0]]["id"]}'
-            entry = categories[index]
+            entry, other = categories[index], categories[kept[0]]
+            detail = f'{name!r} of id {entry["id"]} is also category {other["id"]}'
             found.faults.append(Fault.of('duplicate name', 'categories', index, entry, detail))

@@ -18,7 +18,7 @@ def number(value: object) -> float | None:
     try:
         float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
     return value
 
 

@@ -64,6 +64,55 @@ def test_num_classes_unlike_the_data_stops_before_step_1(cfg):
         Runner.from_cfg(cfg).train()
 
 
+def rewrite(dataset, evaluator, path, change):
+    """Change an annotation file for the data set and the metric that read it."""
+    content = json.loads(open(dataset.ann_file).read())
+    change(content)
+    path.write_text(json.dumps(content))
+    dataset.ann_file = str(path)
+    if evaluator:
+        evaluator.ann_file = str(path)
+
+
+def reverse_categories(content):
+    """The same names, in another order and under other ids."""
+    last = len(content['categories'])
+    for category in content['categories']:
+        category['id'] = last - category['id']
+    for annotation in content['annotations']:
+        annotation['category_id'] = last - annotation['category_id']
+    content['categories'].reverse()
+
+
+def without_iscrowd(content):
+    for annotation in content['annotations']:
+        del annotation['iscrowd']
+        annotation['id'] -= 1
+
+
+@pytest.mark.parametrize('change', [reverse_categories, without_iscrowd])
+def test_labels_follow_names_and_evaluation_reads_what_training_does(cfg, tmp_path, change):
+    runner = Runner.from_cfg(cfg)
+    plain = [runner.build_dataloader(cfg[f'{s}_dataloader']).dataset for s in ('train', 'val')]
+    rewrite(cfg.train_dataloader.dataset, None, tmp_path / 'train.json', change)
+    rewrite(cfg.val_dataloader.dataset, cfg.val_evaluator, tmp_path / 'val.json', change)
+    cfg.experiment_name = f'{change.__name__}'
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    for before, after in zip(
+        plain, (runner.train_dataloader.dataset, runner.val_loop.dataloader.dataset), strict=True
+    ):
+        for index in range(len(before)):
+            assert (
+                before.get_data_info(index)['instances']
+                == (after.get_data_info(index)['instances'])
+            )
+    (metric,) = runner.val_loop.evaluator.metrics
+    names = [c['name'] for c in metric._coco_api.load_cats(metric.cat_ids)]
+    assert names == list(metric.dataset_meta['classes'])
+    assert min(metric._coco_api.anns) == 1
+
+
 class SpoilWeight(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         head = runner.model.bbox_head

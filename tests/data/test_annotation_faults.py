@@ -1,0 +1,214 @@
+"""What an annotation file may not hold: named before training, repaired or left out by --clean."""
+
+import json
+
+import numpy as np
+import pytest
+from annotation_sets import dataset_of, each, loaded, make, put, score_truth, write
+from mmengine.config import Config
+
+from shufflenet_det.data.annotations import DataError, annotations_of
+from shufflenet_det.data.check import read_annotations
+from shufflenet_det.data.clean import clean
+from shufflenet_det.data.training_check import check_training_data
+
+HUGE = int('9' * 400)
+
+
+@pytest.fixture
+def made(tmp_path):
+    return make(np.random.default_rng(3), tmp_path / 'images')
+
+
+def config(made, train, val=None, classes=None):
+    """A config of MMDetection without a model."""
+
+    def loader(path, names):
+        return dict(
+            dataset=dict(
+                type='CheckedCocoDataset', ann_file=str(path), data_root='',
+                data_prefix=dict(img=str(made.images)), metainfo=dict(classes=names),
+            )
+        )  # fmt: skip
+
+    classes = classes or made.classes
+    loaders = dict(train_dataloader=loader(train, made.classes))
+    if val:
+        loaders['val_dataloader'] = loader(val, classes)
+    return Config(dict(model=dict(), **loaders))
+
+
+def first(section, **values):
+    return lambda made: made.content[section][0].update(values)
+
+
+def fractions(made):
+    sizes = {i['id']: (i['width'], i['height']) for i in made.content['images']}
+    for a in made.content['annotations']:
+        width, height = sizes[a['image_id']]
+        sides = (width, height, width, height)
+        a['bbox'] = [v / side for v, side in zip(a['bbox'], sides, strict=True)]
+
+
+def mixed_ids(made):
+    """Half of the images, and their annotations, have ids of text."""
+    half = {image['id'] for image in made.content['images'][1:]}
+    for entry, key in [(i, 'id') for i in made.content['images']] + [
+        (a, 'image_id') for a in made.content['annotations']
+    ]:
+        if entry[key] in half:
+            entry[key] = str(entry[key])
+
+
+def same_name_twice(made):
+    old = made.content['categories'][0]
+    made.content['categories'].append(dict(id=50, name=old['name']))
+    new = dict(made.content['annotations'][0], id=99, category_id=50)
+    made.content['annotations'] += [dict(new, id=98, category_id=old['id']), new]
+
+
+FATAL = {  # what is written -> what the error of a training says
+    'iscrowd 2': (first('annotations', iscrowd=2), ['bad iscrowd', 'iscrowd 2', 'annotation 1']),
+    'iscrowd text': (first('annotations', iscrowd='yes'), ['bad iscrowd', "'yes'"]),
+    'fractions': (fractions, ['nothing is left', 'likely fractions of the image', 'multiply']),
+    'ids mixed': (mixed_ids, ['mixed ids', "id '8'", 'ids of images are text']),
+    'bbox of 400 digits': (first('annotations', bbox=[1, 2, HUGE, 3]), ['box not finite']),
+    'area of 400 digits': (first('annotations', area=HUGE), ['bad area', 'annotation 1']),
+    'area text': (first('annotations', area='large'), ['bad area', "'large'"]),
+    'width of 400 digits': (first('images', width=HUGE), ['bad size', 'image 7']),
+    'width 26.5': (first('images', width=26.5), ['bad size', 'width 26.5']),
+    'two categories of a name, both used': (same_name_twice, ['duplicate name', '50']),
+    'outside by ..': (first('images', file_name='../../a.jpg'), ['outside the root', '../..']),
+    'outside by /': (first('images', file_name='/dev/zero'), ['outside the root', '/dev/zero']),
+    'no file name': (first('images', file_name=None), ['no file name', 'image 7']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', FATAL)
+def test_named_before_training(made, tmp_path, name):
+    change, words = FATAL[name]
+    change(made)
+    path = write(made, tmp_path / 'ann.json')
+    with pytest.raises(DataError) as error:
+        check_training_data(config(made, path))
+    assert [word for word in [str(path), *words] if word not in str(error.value)] == []
+    with pytest.raises(DataError):  # and so it is by whoever builds the data set without a check
+        dataset_of(path, made)
+
+
+def corners(made):
+    for a in made.content['annotations']:
+        x, y, width, height = a['bbox']
+        a['bbox'] = [x, y, x + width, y + height]
+
+
+def file_twice(made):
+    image = dict(made.content['images'][0], id=70)
+    made.content['images'].append(image)
+    made.content['annotations'][0]['image_id'] = 70
+
+
+TOLD = {  # what is written -> what is said of it
+    'x1, y1, x2, y2': (corners, ['boxes leave their image', 'likely bbox holds x1, y1, x2, y2']),
+    'a file under two ids': (file_twice, ['file twice', 'one image file under two ids']),
+    'far outside': (first('annotations', bbox=[-90, -90, 200, 200]), ['box leaves the image']),
+    'ids from 0': (each('annotations', lambda a: a.update(id=a['id'] - 1)), ['annotation ids']),
+    'a file without the list': (lambda made: made.content.pop('annotations'), ['no list of']),
+}
+
+
+@pytest.mark.parametrize('name', TOLD)
+def test_told_and_trained_on(made, tmp_path, caplog, name):
+    change, words = TOLD[name]
+    whole = write(made, tmp_path / 'whole.json')
+    change(made)
+    path = write(made, tmp_path / 'ann.json')
+    check_training_data(config(made, whole, path))
+    said = read_annotations(path, made.images).told()
+    assert [word for word in words if word not in said] == []
+
+
+@pytest.mark.parametrize('name', FATAL | TOLD)
+def test_cleaned_file_is_a_good_one(made, tmp_path, name):
+    (FATAL | TOLD)[name][0](made)
+    found = annotations_of(json.loads(write(made, tmp_path / 'ann.json').read_text()))
+    if name == 'fractions':
+        with pytest.raises(DataError, match='no file is written: .*likely fractions'):
+            clean(found)
+        return
+    made.content, done = clean(found)
+    path = write(made, tmp_path / 'clean.json')
+    again = read_annotations(path, made.images)
+    assert [f for f in again.faults if f.fatal] == []
+    assert sum(done.values()) == 0 or len(made.content['images']) > 0
+
+
+REPAIRED = {  # what is written -> what --clean does, and how many of the annotations are left
+    'ids of annotations twice': (first('annotations', id=2), 'duplicate id: numbered anew', 0),
+    'area text': (first('annotations', area='large'), 'bad area: computed', 0),
+    'ids mixed': (mixed_ids, 'mixed ids: written as integers', 0),
+    'a file under two ids': (file_twice, 'file twice: merged', 0),
+    'two categories of a name': (same_name_twice, 'duplicate name: merged', 0),
+    'no width': (first('images', width=None), 'bad size: taken from the image', 0),
+    'a box of no size': (first('annotations', bbox=[1, 1, 0, 5]), 'empty box: left out', 1),
+}
+
+
+@pytest.mark.parametrize('name', REPAIRED)
+def test_repaired_before_it_is_left_out(made, name):
+    change, what, lost = REPAIRED[name]
+    change(made)
+    size = made.content['images'][0]['width'], made.content['images'][0]['height']
+    given = len(made.content['annotations'])
+    content, done = clean(annotations_of(made.content), lambda image: (size[0] or 77, size[1]))
+    assert done[what] >= 1
+    assert len(content['annotations']) == given - lost
+    assert annotations_of(content).faults == []
+
+
+def test_classes_of_another_order_between_splits_are_shown(made, tmp_path):
+    path = write(made, tmp_path / 'ann.json')
+    other = made.classes[::-1]
+    with pytest.raises(DataError) as error:
+        check_training_data(config(made, path, path, other))
+    assert str(list(made.classes)) in str(error.value) and str(list(other)) in str(error.value)
+
+
+def test_categories_of_another_order_between_splits_keep_their_names(made, tmp_path):
+    train = write(made, tmp_path / 'train.json')
+    made.content['categories'].reverse()
+    for number, category in enumerate(made.content['categories']):
+        for annotation in made.content['annotations']:
+            if annotation['category_id'] == category['id']:
+                annotation['category_id'] = f'new {number}'
+        category['id'] = f'new {number}'
+    val = write(made, tmp_path / 'val.json')
+    check_training_data(config(made, train, val))
+    sets = [dataset_of(path, made, test_mode=True) for path in (train, val)]
+    assert loaded(sets[0]) == loaded(sets[1]) == sorted(made.truth)
+    assert score_truth(val, sets[1], made.truth)['coco/bbox_mAP'] == 1
+
+
+def test_training_file_without_objects_stops(made, tmp_path):
+    made.content['annotations'] = []
+    with pytest.raises(DataError, match='no object of .* nothing can be learnt'):
+        check_training_data(config(made, write(made, tmp_path / 'ann.json')))
+
+
+@pytest.mark.parametrize('change', [put(category_id=None), put(image_id=None)])
+def test_nothing_left_by_faults_is_said_with_their_kinds(made, tmp_path, change):
+    each('annotations', change)(made)
+    with pytest.raises(DataError, match='none can be used .*missing field'):
+        check_training_data(config(made, write(made, tmp_path / 'ann.json')))
+
+
+def test_evaluation_without_objects_says_that_the_score_says_nothing(made, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'shufflenet_det.training.metric.print_log', lambda text, **kwargs: said.append(text)
+    )
+    del made.content['annotations']
+    path = write(made, tmp_path / 'ann.json')
+    dataset = dataset_of(path, made, test_mode=True)
+    assert score_truth(path, dataset, made.truth)['coco/bbox_mAP'] == -1
+    assert any('a score of -1 says nothing' in text for text in said)
