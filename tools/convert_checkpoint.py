@@ -7,7 +7,7 @@ import argparse
 from run_tool import run_tool
 
 from shufflenet_det.checkpoints import convert, detect_layout, read_checkpoint, write_state_dict
-from shufflenet_det.checkpoints.files import resolve
+from shufflenet_det.checkpoints.download import resolve
 from shufflenet_det.checkpoints.naming import TARGETS
 
 

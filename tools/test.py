@@ -4,7 +4,6 @@ import argparse
 
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
-from mmengine.runner import Runner
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
@@ -39,7 +38,7 @@ def prepare() -> tuple[Config, str | None]:
 
 def main() -> None:
     cfg, out = run_tool(prepare)
-    runner = Runner.from_cfg(cfg)
+    runner = engine.build_runner(cfg)
     if out:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
     runner.test()

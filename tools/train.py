@@ -3,7 +3,6 @@
 import argparse
 
 from mmengine.config import Config
-from mmengine.runner import Runner
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
@@ -33,7 +32,7 @@ def prepare() -> Config:
 
 
 def main() -> None:
-    Runner.from_cfg(run_tool(prepare)).train()
+    engine.build_runner(run_tool(prepare)).train()
 
 
 if __name__ == '__main__':

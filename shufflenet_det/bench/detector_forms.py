@@ -12,11 +12,11 @@ from mmdet.models.dense_heads import RPNHead
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
-from mmengine.runner import load_checkpoint
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torchvision.ops import ps_roi_align
 
+from shufflenet_det.checkpoints.models import load_model, read_mmengine
 from shufflenet_det.deploy.fuse import fold_conv_modules
 from shufflenet_det.deploy.switch import switch_to_deploy
 from shufflenet_det.detectors import PSRoIAlign
@@ -59,7 +59,7 @@ def build_detector(
         _expect_background(model)
     else:
         try:
-            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+            load_model(model, read_mmengine(checkpoint), checkpoint, strict=True)
         except RuntimeError as error:
             raise ValueError(f'{checkpoint} does not fit {config}: {first_line(error)}') from error
     return model.eval().requires_grad_(False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from mmengine.logging import print_log
 from mmengine.model import PretrainedInit
@@ -14,58 +13,11 @@ from torch import Tensor, nn
 from shufflenet_det.archs import ARCHS
 
 from .channel_order import branch_widths
-from .files import read_checkpoint, resolve
+from .download import resolve
+from .files import read_checkpoint
 from .layouts import in_torchvision_order, recognise
 from .naming import TORCHVISION, count_units
-
-_COUNTER = 'num_batches_tracked'
-"""BN's step counter: loaded where it is there, never counted."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Tensors of the file under one prefix that were not loaded."""
-
-    where: str
-    count: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What a load did; BN's ``num_batches_tracked`` is not counted.
-
-    Args:
-        source: Path or URL.
-        layout: A name of ``naming.LAYOUTS``.
-        prefix: Wrappers and prefixes in front of the backbone's keys.
-        loaded: Tensors of the backbone that were loaded.
-        total: Tensors of the backbone.
-        left_out: Tensors of the file that were not loaded.
-        missing: Names of the backbone's tensors that the file lacks.
-        note: What a user of these weights has to set.
-    """
-
-    source: str
-    layout: str
-    prefix: str
-    loaded: int
-    total: int
-    left_out: tuple[LeftOut, ...]
-    missing: tuple[str, ...]
-    note: str = ''
-
-    def __str__(self) -> str:
-        lines = [f'loaded {self.loaded} of {self.total} tensors from {self.source} ({self.layout})']
-        lines += [f'  left out {x.where}: {x.count} tensors, {x.reason}' for x in self.left_out]
-        if self.missing:
-            lines.append(
-                f'  not in the file, kept as initialised: {len(self.missing)} tensors, '
-                f'{_some(self.missing)}'
-            )
-        if self.note:
-            lines.append(f'  {self.note}')
-        return '\n'.join(lines)
+from .report import COUNTER, LeftOut, LoadReport, some
 
 
 def load_backbone(
@@ -97,7 +49,7 @@ def load_backbone(
     _check_shapes(tensors, wanted, source)
 
     kept = {key: value for key, value in tensors.items() if key in wanted}
-    counted = [key for key in wanted if not key.endswith(_COUNTER)]
+    counted = [key for key in wanted if not key.endswith(COUNTER)]
     missing = tuple(key for key in counted if key not in kept)
     report = LoadReport(
         source, found.layout.name, found.prefix, len(counted) - len(missing), len(counted),
@@ -108,7 +60,7 @@ def load_backbone(
         raise ValueError(
             f'{source}: {report.loaded} of {report.total} tensors of the backbone are in the file '
             f'(layout {report.layout}), {"all" if strict else "at least half"} are needed; '
-            f'missing {_some(missing)}; the file holds {_arch(tensors)}, the backbone is '
+            f'missing {some(missing)}; the file holds {_arch(tensors)}, the backbone is '
             f'{_arch(wanted)}'
         )
     module.load_state_dict(kept, strict=False)
@@ -122,7 +74,7 @@ def load_pretrained(
     """Load a backbone from a path, a URL or a scheme of mmengine such as ``torchvision://``.
 
     Raises:
-        ValueError, OSError: As ``files.resolve``, ``files.read_checkpoint`` and
+        ValueError, OSError: As ``download.resolve``, ``files.read_checkpoint`` and
             :func:`load_backbone`.
     """
     content = read_checkpoint(resolve(checkpoint))
@@ -190,8 +142,8 @@ def _arch(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _left_out(outside: tuple[str, ...], prefix: str, unused: set[str]) -> tuple[LeftOut, ...]:
-    others = [_group(key, prefix) for key in outside if not key.endswith(_COUNTER)]
-    spare = [key.partition('.')[0] for key in sorted(unused) if not key.endswith(_COUNTER)]
+    others = [_group(key, prefix) for key in outside if not key.endswith(COUNTER)]
+    spare = [key.partition('.')[0] for key in sorted(unused) if not key.endswith(COUNTER)]
     return tuple(
         [LeftOut(where, n, 'not part of a backbone') for where, n in Counter(others).items()]
         + [LeftOut(where, n, 'not in this backbone') for where, n in Counter(spare).items()]
@@ -207,7 +159,3 @@ def _group(key: str, prefix: str) -> str:
             break
         shared += 1
     return '.'.join(names[: shared + 1])
-
-
-def _some(keys: tuple[str, ...]) -> str:
-    return ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')

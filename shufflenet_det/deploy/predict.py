@@ -12,7 +12,7 @@ from typing import Protocol
 import mmcv
 import numpy as np
 import torch
-from mmdet.apis import inference_detector, init_detector
+from mmdet.apis import inference_detector
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.structures import InstanceData
@@ -22,8 +22,9 @@ from PIL import Image
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.data.coco import coco_results
 from shufflenet_det.data.pixels import pad_thin, read_image
-from shufflenet_det.training.launch import load_config
 from shufflenet_det.training.metric import check_predictions
+
+from .detector import load_detector
 
 IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
@@ -51,7 +52,7 @@ class MMDetPredictor:
 
     def __init__(self, config: str, checkpoint: str, device: str | None = None) -> None:
         device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
-        self.model = init_detector(load_config(config), checkpoint, 'random', device)
+        self.model = load_detector(config, checkpoint, device)
         self.classes = tuple(self.model.dataset_meta['classes'])
 
     def __call__(self, image: ndarray) -> tuple[ndarray, ndarray, ndarray]:

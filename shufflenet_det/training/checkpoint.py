@@ -6,35 +6,35 @@ import logging
 from collections import deque
 from pathlib import Path
 
-import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from shufflenet_det.checkpoints import read_checkpoint
 from shufflenet_det.checkpoints.atomic import remove_leftovers, replace_file
-from shufflenet_det.checkpoints.files import URL_TABLES, resolve
-from shufflenet_det.checkpoints.safe_types import allow_mmengine_types
+from shufflenet_det.checkpoints.files import check_content
 
 from .resume import Resumable
-
-allow_mmengine_types()
+from .verified_loading import STATE, lacking
 
 INTERRUPTED = 'interrupted.pth'
 POINTER = 'last_checkpoint'
-STATE = 'training_state'  # key of Resumable.state() of each rank
 ATOMIC = dict(backend='atomic')
 
 
 @register_backend('atomic')
 class AtomicBackend(LocalBackend):
-    """mmengine's local files, written by :func:`replace_file`: ``backend_args=ATOMIC``."""
+    """mmengine's local files, written by :func:`replace_file`: ``backend_args=ATOMIC``.
+
+    A checkpoint that a resumed run would refuse is not written: it raises ValueError.
+    """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
+        if Path(filepath).suffix == '.pth':
+            _check_saved(obj, filepath)
         Path(filepath).parent.mkdir(parents=True, exist_ok=True)
         replace_file(filepath, obj)
 
@@ -42,19 +42,13 @@ class AtomicBackend(LocalBackend):
         self.put(obj.encode(encoding), filepath)
 
 
-@CheckpointLoader.register_scheme(prefixes=['', 'http://', 'https://', *URL_TABLES], force=True)
-def load(filename: str, map_location=None) -> dict:
-    """Reads every checkpoint that mmengine loads; nothing in the file is executed.
-
-    Raises:
-        FileNotFoundError, ValueError: As ``resolve`` and ``read_checkpoint``: no file, corrupt,
-            holds code, NaN.
-    """
-    path = resolve(filename)
-    content = read_checkpoint(path)
-    if path.suffix == '.safetensors':
-        return content
-    return torch.load(path, map_location=map_location, weights_only=True)
+def _check_saved(content: bytes, path: str | Path) -> None:
+    try:
+        check_content(content, path)
+    except ValueError as error:
+        raise ValueError(
+            f'not saved, as --resume would refuse it: {error}; earlier checkpoints are intact'
+        ) from error
 
 
 def newest_intact(work_dir: str | Path) -> str | None:
@@ -73,7 +67,7 @@ def newest_intact(work_dir: str | Path) -> str | None:
             damaged.append(str(error))
             print_log(f'not resumed from: {error}', logger='current', level=logging.WARNING)
             continue
-        if 'optimizer' in content and 'meta' in content:
+        if not lacking(content):
             return str(path)
     if damaged:
         raise ValueError(
@@ -98,7 +92,8 @@ class SafeCheckpointHook(CheckpointHook):
     """`CheckpointHook` whose files survive a full disk and a kill at any moment.
 
     Order: new file whole and read back, then ``last_checkpoint``, then old files are deleted.
-    Weights that are not finite are never saved. Takes the arguments of `CheckpointHook`.
+    What a resumed run would refuse, such as weights that are not finite, is never saved, unless
+    ``backend_args`` names another backend. Takes the arguments of `CheckpointHook`.
     """
 
     _states: list[dict] | None = None
@@ -110,13 +105,6 @@ class SafeCheckpointHook(CheckpointHook):
             remove_leftovers(self.out_dir)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        state_dict = checkpoint['state_dict']
-        bad = [key for key, value in state_dict.items() if not value.isfinite().all()]
-        if bad:
-            raise FloatingPointError(
-                f'not saved: NaN or infinite values in {len(bad)} weights, such as {bad[:5]}; '
-                'earlier checkpoints are intact'
-            )
         if self._states is not None:
             checkpoint[STATE] = self._states
 

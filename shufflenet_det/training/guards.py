@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from multiprocessing.util import register_after_fork
 from pathlib import Path
@@ -150,32 +150,3 @@ class StopRequest:
         if self._handles:
             self._handles = False
             signal.signal(signal.SIGTERM, self._previous)
-
-
-def check_match(
-    model: Mapping[str, Tensor], checkpoint: Mapping[str, Tensor], heads: Iterable[str] = ('head',)
-) -> str:
-    """Compare the tensors of a model and a checkpoint; returns a line with loaded and total.
-
-    Other shapes are allowed where part of a name is in ``heads``: a head for other classes.
-
-    Raises:
-        ValueError: If no name matches, or a shape differs outside of a head.
-    """
-    own = {key.removeprefix('module.'): value for key, value in checkpoint.items()}
-    common = own.keys() & model.keys()
-    if not common:
-        raise ValueError(
-            f'none of the {len(own)} tensors of the checkpoint belongs to the model: it has '
-            f'{sorted(own)[:3]}, the model {sorted(model)[:3]}; give the checkpoint of this config'
-        )
-    other = sorted(key for key in common if own[key].shape != model[key].shape)
-    wrong = [key for key in other if not any(head in key for head in heads)]
-    if wrong:
-        shapes = [f'{k} {tuple(own[k].shape)} for {tuple(model[k].shape)}' for k in wrong[:3]]
-        raise ValueError(
-            f'{len(wrong)} tensors of the checkpoint have another shape than the model: '
-            f'{"; ".join(shapes)}; give the checkpoint of this config'
-        )
-    text = f'loaded {len(common) - len(other)} of {len(model)} tensors of the model'
-    return text + (f'; other shape in the heads, not loaded: {", ".join(other)}' if other else '')

@@ -8,7 +8,6 @@ from typing import TypeVar
 from mmcv.transforms import LoadImageFromFile
 from mmdet.evaluation import CocoMetric
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
@@ -16,9 +15,10 @@ from shufflenet_det.data.images import POLICIES, CheckedLoadImage
 from shufflenet_det.data.training_check import check_training_data, read_anew
 
 from .checkpoint import SafeCheckpointHook, newest_intact
-from .guards import FiniteGuard, StopRequest, check_match
+from .guards import FiniteGuard, StopRequest
 from .metric import SafeCocoMetric, check_predictions
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
+from .verified_loading import verify_loading
 
 T = TypeVar('T')
 RESUMABLE = {EpochBasedTrainLoop: ResumableTrainLoop, IterBasedTrainLoop: ResumableIterLoop}
@@ -69,6 +69,7 @@ class ProtectionHook(Hook):
         self._loaders: list[CheckedLoadImage] = []
 
     def before_run(self, runner: Runner) -> None:
+        verify_loading(runner)
         trains = isinstance(runner._train_loop, BaseLoop)  # until it is built, a dict
         if trains:
             check_training_data(runner.cfg)
@@ -121,13 +122,6 @@ class ProtectionHook(Hook):
             steps[index].prepare(self.unreadable_images if trains else 'fail')
             loaders.append(steps[index])
         return loaders
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        model = runner.model
-        if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
-        weights = checkpoint.get('state_dict', checkpoint)
-        runner.logger.info(check_match(model.state_dict(), weights))
 
     def before_train(self, runner: Runner) -> None:
         self._guard = FiniteGuard(runner)

@@ -1,13 +1,12 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
-from torchvision import models
 
 from shufflenet_det.checkpoints import files, read_checkpoint, write_state_dict
 
@@ -74,7 +73,7 @@ def _truncated_safetensors(path):
 CORRUPT = {
     'empty': (lambda path: path.write_bytes(b''), 'empty'),
     'truncated': (_truncated, 'corrupt'),
-    'flipped bit': (_flipped_bit, 'checksum of record'),
+    'flipped bit': (_flipped_bit, 'Bad CRC-32'),
     'html': (lambda path: path.write_text('\n<!DOCTYPE html><html></html>'), 'HTML page'),
     'text': (lambda path: path.write_text('version https://git-lfs'), 'not written by torch.save'),
     'list': (lambda path: torch.save([torch.ones(1)], path), 'holds a list'),
@@ -116,44 +115,62 @@ def test_pickle_payload_is_refused_and_not_executed(tmp_path):
     assert not trace.exists()
 
 
-def test_checkpoint_of_mmengine_is_read_without_its_logs(tmp_path):
-    history = HistoryBuffer()
-    history.update(1.5)
-    hub = {'loss': history, 'lr': np.float64(0.1), 'seen': np.int64(3), 'all': np.arange(3)}
+def test_histories_and_numpy_numbers_of_mmengine_are_read(tmp_path):
+    history = HistoryBuffer([1.5, 2.5], [1, 1], max_length=7)
+    array = np.arange(6, dtype='>i4').reshape(2, 3).T
+    hub = {'loss': history, 'lr': np.float64(0.1), 'seen': np.int64(3), 'all': array}
     torch.save({'state_dict': STATE, 'message_hub': hub}, tmp_path / 'iter_1.pth')
-    allowed = set(torch.serialization.get_safe_globals())
-    content = read_checkpoint(tmp_path / 'iter_1.pth')
-    assert content['state_dict'].keys() == STATE.keys()
-    assert set(torch.serialization.get_safe_globals()) == allowed
+    read = read_checkpoint(tmp_path / 'iter_1.pth')['message_hub']
+    assert (read['lr'], read['seen']) == (0.1, 3)
+    assert (type(read['lr']), type(read['seen'])) == (np.float64, np.int64)
+    assert np.array_equal(read['all'], array)
+    assert read['loss'].data[0].tolist() == [1.5, 2.5] and read['loss'].max_length == 7
+    assert read['loss'].mean() == 2
 
 
-@pytest.mark.parametrize(
-    ('checkpoint', 'message'),
-    [
-        ('torchvision://shufflenet_v3', r'no such name.*shufflenet_v2_x1_0\.default'),
-        ('open-mmlab://none', 'no such name'),
-        ('gopher://net.pth', 'scheme gopher:// is not known'),
-    ],
-)
-def test_unknown_address_is_an_error(checkpoint, message):
-    with pytest.raises(ValueError, match=message):
-        files.resolve(checkpoint)
+class Own:
+    """A class that a user allowed."""
+
+    def __init__(self, number):
+        self.number = number
 
 
-def test_download_is_checked_and_goes_to_the_cache_of_torch_hub_once(tmp_path, monkeypatch):
-    urls = []
+def test_what_the_user_allowed_is_read_and_the_list_stays_as_it_is(tmp_path):
+    path = tmp_path / 'net.pth'
+    torch.save({'state_dict': STATE, 'own': Own(3)}, path)
+    with pytest.raises(ValueError, match='Own, which loading would execute'):
+        read_checkpoint(path)
+    with torch.serialization.safe_globals([Own]):
+        allowed = torch.serialization.get_safe_globals()
+        assert read_checkpoint(path)['own'].number == 3
+        assert torch.serialization.get_safe_globals() == allowed
 
-    def download(url, path, hash_prefix, progress):
-        assert f'-{hash_prefix}.' in url
-        urls.append(url)
-        Path(path).write_bytes(b'weights')
 
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
-    paths = {files.resolve('torchvision://shufflenet_v2_x1_0') for _ in range(2)}
-    url = models.ShuffleNet_V2_X1_0_Weights.DEFAULT.url
-    assert urls == [url]
-    assert paths == {tmp_path / 'checkpoints' / url.rpartition('/')[2]}
+def test_what_torch_allows_for_itself_is_refused(tmp_path):
+    path = tmp_path / 'net.pth'
+    torch.save({'state_dict': STATE, 'error': KeyError('a')}, path)
+    with pytest.raises(ValueError, match='KeyError, which loading would execute'):
+        read_checkpoint(path)
+
+
+def test_threads_read_at_the_same_time_and_torch_load_meanwhile(tmp_path):
+    ours, plain = tmp_path / 'ours.pth', tmp_path / 'plain.pth'
+    torch.save({'state_dict': STATE, 'loss': HistoryBuffer([1.5], [1]), 'own': Own(3)}, ours)
+    torch.save({'own': Own(4)}, plain)
+    with torch.serialization.safe_globals([Own]), ThreadPoolExecutor(6) as pool:
+        loads = [pool.submit(torch.load, plain, weights_only=True) for _ in range(780)]
+        reads = [pool.submit(read_checkpoint, ours) for _ in range(36)]
+        read = [future.result() for future in reads]
+        assert {future.result()['own'].number for future in loads} == {4}
+    assert {float(each['loss'].mean()) for each in read} == {1.5}
+    assert {each['own'].number for each in read} == {3}
+    assert all(torch.equal(each['state_dict'][key], STATE[key]) for each in read for key in STATE)
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path):
+    os.mkfifo(tmp_path / 'net.pth')
+    with pytest.raises(FileNotFoundError, match=r'net\.pth: is a pipe or a device'):
+        read_checkpoint(tmp_path / 'net.pth')
 
 
 def test_folder_that_is_missing_is_an_error(tmp_path):

@@ -12,20 +12,17 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import CheckpointLoader
 
+from shufflenet_det.checkpoints import read_checkpoint as load
+from shufflenet_det.checkpoints.models import compare
 from shufflenet_det.training.checkpoint import INTERRUPTED
-from shufflenet_det.training.guards import StopRequest, check_match
+from shufflenet_det.training.guards import StopRequest
 
 from .case import Lab, case, confirm, refused
 from .processes import run, succeeded
 from .tiny import BATCHES, tiny_config, train
 
 STATE = {'conv.weight': torch.ones(10_000), 'bn.num_batches_tracked': torch.tensor(3)}
-
-
-def load(path: Path) -> dict:
-    return CheckpointLoader.load_checkpoint(str(path), 'cpu')
 
 
 def flip(content: bytes) -> bytes:
@@ -84,11 +81,11 @@ for _row, _name, _content, _word in CONTENTS:
 def other_model(lab: Lab) -> str:
     cfg = tiny_config(lab.data, lab.folder)
     own = MODELS.build(cfg.model).state_dict()
-    messages = [refused(lambda: check_match(own, STATE), 'none of', kind=ValueError)]
+    messages = [refused(lambda: compare(own, STATE, 'file'), 'none of', kind=ValueError)]
     wide = {key: torch.zeros(2, *value.shape) for key, value in own.items()}
-    messages.append(refused(lambda: check_match(own, wide), 'shape', kind=ValueError))
+    messages.append(refused(lambda: compare(own, wide, 'file'), 'shape', kind=ValueError))
     cfg.model.roi_head.bbox_head.num_classes = 80
-    messages.append(check_match(own, MODELS.build(cfg.model).state_dict()))
+    messages.append(str(compare(own, MODELS.build(cfg.model).state_dict(), 'file')))
     confirm('fc_cls.weight' in messages[-1], messages[-1])
     return ' | '.join(messages)
 

@@ -1,0 +1,56 @@
+"""A detector of MMDetection out of its config and a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmdet.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from shufflenet_det.checkpoints.models import load_model, read_mmengine
+from shufflenet_det.training.launch import load_config
+
+
+def load_detector(config: str, checkpoint: str, device: str = 'cpu') -> nn.Module:
+    """A detector in eval mode, for ``mmdet.apis.inference_detector``.
+
+    The names of its classes are the checkpoint's, or else the config's.
+
+    Raises:
+        ValueError, OSError: As ``read_mmengine`` and ``load_model``; if nothing names the classes.
+    """
+    cfg = load_config(config)
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    if 'init_cfg' in cfg.model.get('backbone', {}):
+        cfg.model.backbone.init_cfg = None
+    model = revert_sync_batchnorm(MODELS.build(cfg.model))
+    content = read_mmengine(checkpoint)
+    load_model(model, content, checkpoint)
+    classes = _saved_classes(content) or _config_classes(cfg)
+    model.dataset_meta = dict(classes=classes, palette='random')
+    model.cfg = cfg  # where inference_detector looks for the pipeline
+    return model.to(device).eval()
+
+
+def _saved_classes(checkpoint: Mapping) -> tuple[str, ...]:
+    """Class names that mmdet 3.x, or an earlier one, wrote into a checkpoint."""
+    meta = checkpoint.get('meta')
+    for place in ((meta or {}).get('dataset_meta'), meta):
+        for key in ('classes', 'CLASSES'):
+            names = place.get(key) if isinstance(place, Mapping) else None
+            if names:
+                return (names,) if isinstance(names, str) else tuple(map(str, names))
+    return ()
+
+
+def _config_classes(cfg: Config) -> tuple[str, ...]:
+    dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True))
+    if 'classes' not in dataset.metainfo:
+        raise ValueError(
+            'neither the checkpoint nor the config names the classes; set '
+            'test_dataloader.dataset.metainfo=dict(classes=(...)) in the config'
+        )
+    return tuple(dataset.metainfo['classes'])
