@@ -26,6 +26,7 @@ HOOKS = 'shufflenet_det/integration/shufflenet_det_mmcv.pth'
 
 PREDICT = """
 import shufflenet_det
+import shufflenet_det.checkpoints.mmengine_loader
 from mmdet.apis import inference_detector, init_detector
 
 assert shufflenet_det.__file__.startswith({site!r}), shufflenet_det.__file__

@@ -18,7 +18,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor, nn
 
-from .unpickle import RefusedError, plain_key
+from .unpickle import Names, RefusedError, plain_key
 
 MAX_DIMS = 64  # of a torch tensor
 
@@ -49,10 +49,11 @@ class NumberType:
     order: str = '='
 
     def numpy(self) -> np.dtype:
+        """The type itself, made anew."""
         return np.dtype(self.order + self.code)
 
 
-class TrustedNames:
+class TrustedNames(Names):
     """What the names in one pickle mean: the tables below, then what the user allowed."""
 
     def __init__(self) -> None:

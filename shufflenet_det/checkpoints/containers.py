@@ -68,7 +68,7 @@ def _read_archive(file: BinaryIO, size: int) -> tuple[object, int]:
             _check_order(archive.read(f'{root}byteorder').decode())
         storages: dict[str, Tensor] = {}
 
-        def find(key: str, nbytes: int) -> Tensor:
+        def find(key: str, _: int) -> Tensor:
             if key not in storages:
                 record = archive.getinfo(f'{root}data/{key}')
                 storages[key] = torch.empty(record.file_size, dtype=torch.uint8)
@@ -110,14 +110,15 @@ def _read_row(file: BinaryIO, size: int) -> tuple[object, int]:
 
 
 def _load(file: BinaryIO, find: Callable[[str, int], Tensor] | None = None) -> object:
-    """One pickle; ``find`` gives the bytes of a key, as many as the pickle says where it can."""
+    """One pickle; ``find`` gives the bytes of a key, of which the pickle says how many."""
 
     def storage(saved_id: tuple) -> Storage:
         kind, dtype, key, _, count, *view = saved_id
         known = kind == 'storage' and isinstance(dtype, torch.dtype) and isinstance(key, str)
         if not known or type(count) is not int or count < 0 or view not in ([], [None]):
             raise RefusedError('holds a reference that is no tensor: refused')
-        content, nbytes = find(key, count * dtype.itemsize), count * dtype.itemsize
+        nbytes = count * dtype.itemsize
+        content = find(key, nbytes)
         if len(content) != nbytes:
             raise ValueError(f'storage {key} has {len(content)} bytes, not {nbytes}')
         return Storage(content.untyped_storage(), dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,20 +13,39 @@ from .layouts import flatten
 from .unpickle import RefusedError
 
 MAX_DEPTH = 100
+MAX_NAMES = 10
+"""Letters of all dotted names for each byte of the pickle."""
+
 MAX_GROWTH = 4
 """Bytes of all tensors for each byte of the file: weights may be shared, not multiplied."""
 
+CONTAINERS = (list, tuple, set, frozenset)
+
+
+class _Size(NamedTuple):
+    """Of a value with all that is in it, as if nothing were shared.
+
+    Args:
+        entries: Values in it, and itself.
+        levels: Containers in containers.
+        letters: Of the dotted names of all entries.
+    """
+
+    entries: int = 1
+    levels: int = 0
+    letters: int = 0
+
 
 class _Tree:
-    """Entries and depth of every container, each looked into once however often it is shared."""
+    """Sizes of all containers, each looked into once however often it is shared."""
 
     def __init__(self) -> None:
         self.tensors: dict[int, Tensor] = {}
-        self._known: dict[int, tuple[int, int]] = {}
+        self._known: dict[int, _Size] = {}
         self._open: set[int] = set()
 
-    def measure(self, value: object, depth: int = 0) -> tuple[int, int]:
-        """Entries, and levels below this one.
+    def measure(self, value: object, depth: int = 0) -> _Size:
+        """The size of a value at some depth.
 
         Raises:
             RefusedError: If it contains itself, or is nested too deeply.
@@ -34,25 +54,28 @@ class _Tree:
             self.tensors[id(value)] = value
         inside = _inside(value)
         if inside is None:
-            return 1, 0
+            return _Size()
         if id(value) in self._open:
             raise RefusedError('holds a container that contains itself: refused')
         if depth < MAX_DEPTH and id(value) not in self._known:
             self._open.add(id(value))
-            parts = [self.measure(each, depth + 1) for each in inside]
+            parts = [(len(str(key)) + 1, self.measure(each, depth + 1)) for key, each in inside]
             self._open.remove(id(value))
-            levels = max((below for _, below in parts), default=0) + 1
-            self._known[id(value)] = 1 + sum(entries for entries, _ in parts), levels
-        entries, levels = self._known.get(id(value), (0, MAX_DEPTH))
-        if depth + levels > MAX_DEPTH:
+            self._known[id(value)] = _Size(
+                1 + sum(size.entries for _, size in parts),
+                1 + max((size.levels for _, size in parts), default=0),
+                sum(size.letters + size.entries * length for length, size in parts),
+            )
+        size = self._known.get(id(value), _Size(levels=MAX_DEPTH))
+        if depth + size.levels > MAX_DEPTH:
             raise RefusedError(f'is nested more than {MAX_DEPTH} levels deep: refused')
-        return entries, levels
+        return size
 
 
-def _inside(value: object) -> Iterable | None:
+def _inside(value: object) -> Iterable[tuple[object, object]] | None:
     if isinstance(value, Mapping):
-        return value.values()
-    return value if isinstance(value, (list, tuple, set, frozenset)) else None
+        return value.items()
+    return (('', each) for each in value) if isinstance(value, CONTAINERS) else None
 
 
 def check_size(pickled: Pickled) -> None:
@@ -62,9 +85,9 @@ def check_size(pickled: Pickled) -> None:
         RefusedError: Naming what is too large, too deep or without end.
     """
     tree = _Tree()
-    entries, _ = tree.measure(pickled.content)
-    if entries > pickled.pickle_bytes:
-        raise RefusedError(f'comes to {entries} entries by sharing containers: refused')
+    size = tree.measure(pickled.content)
+    if size.entries > pickled.pickle_bytes or size.letters > MAX_NAMES * pickled.pickle_bytes:
+        raise RefusedError(f'comes to {size.entries} entries by sharing containers: refused')
     total = sum(map(_nbytes, tree.tensors.values()))
     if total > MAX_GROWTH * pickled.file_bytes:
         largest = max(tree.tensors.values(), key=_nbytes)

@@ -10,13 +10,15 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
+LONGEST_KEY = 4096  # letters, as long as a path may be
+
 
 class RefusedError(ValueError):
     """The file is sound but holds what is not read; the message goes behind its path."""
 
 
 class Names(Protocol):
-    """What the names in a pickle mean; each method raises :class:`RefusedError`."""
+    """What the names in a pickle mean; every method may raise :class:`RefusedError`."""
 
     def find(self, name: str) -> object:
         """What is put in place of a dotted name."""
@@ -73,6 +75,7 @@ class Machine:
         return values
 
     def mark(self) -> None:
+        """Begin a new stack; what is on this one waits."""
         self.marks.append(self.stack)
         self.stack = []
 
@@ -83,17 +86,21 @@ class Machine:
         return self.stack[-1]
 
     def append(self, values: list) -> None:
+        """Extend the list on top."""
         self.top(list).extend(values)
 
     def add(self, values: list) -> None:
+        """Extend the set on top."""
         self.top(set).update(map(plain_key, values))
 
     def set_items(self, values: list) -> None:
+        """Fill the dict on top with keys and values in turn."""
         target = self.top(dict, OrderedDict, Counter)
         for key, value in _pairs(values):
             target[key] = value
 
     def build(self) -> None:
+        """Give the value below the last one its state."""
         (state,) = self.take(1)
         self.names.build(self.stack[-1], state)
 
@@ -103,14 +110,15 @@ def _pairs(values: list) -> list[tuple]:
 
 
 def plain_key(value: object) -> object:
-    """The value, unless its hash could take for ever: tuples in tuples, each shared many times.
+    """A key, or a member of a set.
 
     Raises:
-        RefusedError: If it is such a tuple.
+        RefusedError: If it is long, or tuples in tuples, whose hash may take for ever.
     """
     nested = (tuple, frozenset)
-    if isinstance(value, nested) and any(isinstance(part, nested) for part in value):
-        raise RefusedError('holds a key of nested tuples: refused')
+    for part in value if isinstance(value, nested) else (value,):
+        if isinstance(part, nested) or (isinstance(part, (str, bytes)) and len(part) > LONGEST_KEY):
+            raise RefusedError('holds a key of nested tuples or a very long one: refused')
     return value
 
 

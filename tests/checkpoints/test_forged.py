@@ -98,9 +98,17 @@ REFUSED = {
     ),
     'deep nesting': (nested(100_000), 'nested more than 100 levels'),
     'shared tuples, 2 ** 60 in all': (value(()) + DUP_TUPLE * 60, 'entries by sharing'),
+    'long names of one key': (
+        text('k' * 4000) + pickle.BINPUT + b'\x07'
+        + (pickle.EMPTY_DICT + pickle.BINGET + b'\x07') * 90 + pickle.NONE + pickle.SETITEM * 90
+        + pickle.TUPLE2, 'by sharing containers',
+    ),
+    'a key without end': (
+        pickle.EMPTY_DICT + text('k' * 5000) + pickle.NONE + pickle.SETITEM, 'very long',
+    ),
     'a key that is never hashed': (
         pickle.EMPTY_DICT + value(()) + DUP_TUPLE * 90 + pickle.NONE + pickle.SETITEM,
-        'nested tuples',
+        'key of nested tuples',
     ),
     'more values than there are': (pickle.TUPLE3 * 3, 'corrupt'),
     'a name of many lines': (text('os\n\n') + text('x' * 5000) + b'\x93', r'os\n\n.x'),

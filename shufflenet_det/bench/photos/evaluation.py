@@ -17,6 +17,7 @@ from torchvision.ops import box_iou
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.detector_complexity import detector_complexity, detector_on_meta
+from shufflenet_det.training.launch import build_runner
 
 METRICS = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
 """Our name of a figure -> what CocoMetric appends to ``bbox_mAP``."""
@@ -50,7 +51,7 @@ def evaluate(config: str | Path, checkpoint: str | Path, splits: Sequence[str]) 
         cfg.test_dataloader, cfg.test_evaluator = (
             cfg[f'{split}_dataloader'], cfg[f'{split}_evaluator'],
         )  # fmt: skip
-        runner = Runner.from_cfg(cfg)
+        runner = build_runner(cfg)
         metrics = runner.test()
         found[split] = {name: metrics[f'coco/bbox_mAP{ending}'] for name, ending in METRICS.items()}
         recall = proposal_recall(runner)
