@@ -1,6 +1,7 @@
 """The protections in a config of MMDetection itself, by custom_imports and one hook."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -222,3 +223,22 @@ def test_nothing_to_resume_is_said(cfg):
     runner.logger.warning = said.append
     runner.train()
     assert any('nothing to resume, a new training' in str(line) for line in said)
+
+
+class Payload:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize('resume', [False, True])
+def test_nothing_in_a_checkpoint_is_executed(cfg, tmp_path, resume):
+    torch.save({'weight': torch.ones(1), 'hook': Payload(tmp_path / 'ran')}, tmp_path / 'net.pth')
+    cfg.update(load_from=str(tmp_path / 'net.pth'), resume=resume)
+    with pytest.raises(ValueError, match=r'net\.pth: .*mkdir, which loading would execute'):
+        Runner.from_cfg(cfg).train()
+    assert not (tmp_path / 'ran').exists()
