@@ -3,11 +3,12 @@
 import argparse
 
 from mmdet.evaluation import DumpDetResults
-from mmengine.config import Config
+from mmlaunch.config import Config
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch
+from shufflenet_det.training.verified_loading import build_runner
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,7 +39,7 @@ def prepare() -> tuple[Config, str | None]:
 
 def main() -> None:
     cfg, out = run_tool(prepare)
-    runner = engine.build_runner(cfg)
+    runner = build_runner(cfg)
     if out:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
     runner.test()

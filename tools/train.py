@@ -2,11 +2,12 @@
 
 import argparse
 
-from mmengine.config import Config
+from mmlaunch.config import Config
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch
+from shufflenet_det.training.verified_loading import build_runner
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,7 +33,7 @@ def prepare() -> Config:
 
 
 def main() -> None:
-    engine.build_runner(run_tool(prepare)).train()
+    build_runner(run_tool(prepare)).train()
 
 
 if __name__ == '__main__':

@@ -1,26 +1,23 @@
 """The allow-list of checkpoint files: every name that they may hold, and what stands for it.
 
-No name gives a function or class of the process: tensors, arrays and histories are made here out of
-plain numbers that were checked first. Only what the user allowed by
-`torch.serialization.add_safe_globals` is called as it is.
+No name gives a function or class of the process: module `rebuild` makes the values. Only what the
+user allowed by `torch.serialization.add_safe_globals` is called as it is.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from torch import Tensor, nn
+from torch import Tensor
 
-from .unpickle import Names, RefusedError, plain_key
-
-MAX_DIMS = 64  # of a torch tensor
+from . import rebuild
+from .unpickle import Names, RefusedError
 
 
 @dataclass(frozen=True)
@@ -31,26 +28,6 @@ class Allowed:
 
     def __call__(self, *arguments: object) -> object:
         return CALLS[self.name](*arguments)
-
-
-@dataclass(frozen=True)
-class Storage:
-    """The bytes of tensors, and the type that the file gives them."""
-
-    content: torch.UntypedStorage
-    dtype: torch.dtype
-
-
-@dataclass
-class NumberType:
-    """Stands for a numpy dtype, of which only the code and the byte order are taken."""
-
-    code: str
-    order: str = '='
-
-    def numpy(self) -> np.dtype:
-        """The type itself, made anew."""
-        return np.dtype(self.order + self.code)
 
 
 class TrustedNames(Names):
@@ -123,76 +100,11 @@ def _set_state(instance: object, state: object) -> None:
         object.__setattr__(instance, key, value)
 
 
-def _tensor(
-    storage: Storage, offset: int, size: tuple, stride: tuple, requires_grad: bool = False,
-    hooks: object = None, metadata: object = None,
-) -> Tensor:  # fmt: skip
-    return _typed_tensor(
-        storage, offset, size, stride, requires_grad, hooks, storage.dtype, metadata
-    )
-
-
-def _typed_tensor(
-    storage: Storage, offset: int, size: tuple, stride: tuple, requires_grad: bool, hooks: object,
-    dtype: torch.dtype, metadata: object = None,
-) -> Tensor:  # fmt: skip
-    """A tensor on a storage, whose numbers all lie in it."""
-    numbers = (offset, *size, *stride)
-    if len(size) != len(stride) or len(size) > MAX_DIMS or not all(map(_is_count, numbers)):
-        raise ValueError(f'a tensor has sizes {size} and strides {stride}'[:200])
-    if metadata:
-        raise RefusedError('holds a conjugated or negated view; save x.resolve_conj(): refused')
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    available = storage.content.nbytes()
-    if 0 not in size and (last + 1) * dtype.itemsize > available:
-        raise ValueError(f'a tensor of shape {tuple(size)} reaches beyond its {available} bytes')
-    made = torch.empty(0, dtype=dtype).set_(storage.content, offset, size, stride)
-    return made.requires_grad_(requires_grad is True)
-
-
-def _parameter(data: Tensor, requires_grad: bool = True, *ignored: object) -> nn.Parameter:
-    return nn.Parameter(data, requires_grad is True)
-
-
 def _of_type(function: Allowed, kind: Allowed, arguments: tuple, state: object) -> Tensor:
     """A tensor that had attributes; they are dropped."""
     if not isinstance(function, Allowed) or kind not in TENSOR_TYPES:
         raise RefusedError('holds a tensor of a class of its own: refused')
     return function(*arguments)
-
-
-def _number_type(code: str, align: object = False, copy: object = True) -> NumberType:
-    if not isinstance(code, str) or not re.fullmatch(r'b1|[iu][1248]|f[248]|c(8|16)', code):
-        raise RefusedError(
-            f'holds numpy values of type {code!r:.50}, only numbers are read: refused'
-        )
-    return NumberType(code)
-
-
-def _set_byte_order(number_type: NumberType, state: tuple) -> None:
-    if state[1] not in tuple('<>|='):
-        raise ValueError(f'a numpy type has byte order {state[1]!r:.50}')
-    number_type.order = state[1]
-
-
-def _scalar(number_type: NumberType, content: bytes) -> np.generic:
-    (value,) = np.frombuffer(content, number_type.numpy())
-    return value
-
-
-def _set_array(array: np.ndarray, state: tuple) -> None:
-    *_, shape, number_type, fortran, content = state
-    dtype = number_type.numpy()
-    if not all(map(_is_count, shape)) or math.prod(shape) * dtype.itemsize != len(content):
-        raise ValueError(f'a numpy array of shape {shape} has {len(content)} bytes'[:200])
-    array.__setstate__((1, tuple(shape), dtype, fortran is True, bytes(content)))
-
-
-def _set_history(history: HistoryBuffer, state: Mapping) -> None:
-    logs, counts = state['_log_history'], state['_count_history']
-    if not _is_count(state['max_length']) or {type(logs), type(counts)} != {np.ndarray}:
-        raise ValueError('a history of losses is none')
-    history.__init__(logs, counts, state['max_length'])
 
 
 def _statistic(owner: Allowed, name: str) -> Allowed:
@@ -202,75 +114,35 @@ def _statistic(owner: Allowed, name: str) -> Allowed:
     return owner
 
 
-def _set_ordered(ordered: OrderedDict, state: Mapping) -> None:
-    """Versions of the modules, which a state_dict carries as an attribute."""
-    if isinstance(state.get('_metadata'), dict):
-        ordered._metadata = state['_metadata']
-
-
-def _encoded(text: str, encoding: str) -> bytes:
-    if encoding != 'latin1':
-        raise RefusedError(f'holds bytes in the encoding {encoding!r:.50}: refused')
-    return text.encode(encoding)
-
-
-def _filled(kind: type, *sources: type) -> Callable[..., object]:
-    """Makes an empty container, or one out of a value of the given types."""
-
-    def make(source: object = ()) -> object:
-        if type(source) not in (tuple, *sources):
-            raise ValueError(f'a {kind.__name__} is made of a {type(source).__name__}')
-        return kind(source)
-
-    return make
-
-
-def _ordered(items: list = ()) -> OrderedDict:
-    """As Python 2 and 3 write it: with its items, or empty."""
-    return OrderedDict((plain_key(key), value) for key, value in items)
-
-
-def _set(items: list = ()) -> set:
-    return set(map(plain_key, items))
-
-
-def _only_named(*arguments: object) -> None:
-    raise RefusedError('calls a type that files only name: refused')
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 0
-
-
 HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 
 CALLS: dict[str, Callable] = {
-    'collections.OrderedDict': _ordered,
-    'collections.Counter': _filled(Counter, dict),
-    'builtins.set': _set,
-    'builtins.bytearray': _filled(bytearray, bytes),
-    'builtins.bytes': _filled(bytes),  # empty ones
+    'collections.OrderedDict': rebuild.ordered,
+    'collections.Counter': rebuild.filled(Counter, dict),
+    'builtins.set': rebuild.plain_set,
+    'builtins.bytearray': rebuild.filled(bytearray, bytes),
+    'builtins.bytes': rebuild.filled(bytes),  # empty ones
     'builtins.complex': complex,
     'builtins.getattr': _statistic,
-    '_codecs.encode': _encoded,
-    'torch.Size': _filled(torch.Size, list),
+    '_codecs.encode': rebuild.encoded,
+    'torch.Size': rebuild.filled(torch.Size, list),
     'torch.device': torch.device,
-    'torch._utils._rebuild_tensor': _tensor,
-    'torch._utils._rebuild_tensor_v2': _tensor,
-    'torch._utils._rebuild_tensor_v3': _typed_tensor,
-    'torch._utils._rebuild_parameter': _parameter,
-    'torch._utils._rebuild_parameter_with_state': _parameter,
+    'torch._utils._rebuild_tensor': rebuild.tensor,
+    'torch._utils._rebuild_tensor_v2': rebuild.tensor,
+    'torch._utils._rebuild_tensor_v3': rebuild.typed_tensor,
+    'torch._utils._rebuild_parameter': rebuild.parameter,
+    'torch._utils._rebuild_parameter_with_state': rebuild.parameter,
     'torch._tensor._rebuild_from_type_v2': _of_type,
-    'torch.nn.parameter.Parameter': _parameter,
-    'torch.Tensor': _only_named,
-    'numpy.dtype': _number_type,
-    'numpy.ndarray': _only_named,
+    'torch.nn.parameter.Parameter': rebuild.parameter,
+    'torch.Tensor': rebuild.only_named,
+    'numpy.dtype': rebuild.number_type,
+    'numpy.ndarray': rebuild.only_named,
     HISTORY: lambda: HistoryBuffer(),
     **{
         f'numpy.{core}.multiarray.{name}': make
         for core in ('core', '_core')  # numpy 1 and 2
         for name, make in (
-            ('scalar', _scalar), ('_reconstruct', lambda *ignored: np.empty(0)),
+            ('scalar', rebuild.scalar), ('_reconstruct', lambda *ignored: np.empty(0)),
         )
     },
 }  # fmt: skip
@@ -297,10 +169,10 @@ VALUES: dict[str, object] = {
 """Name -> value."""
 
 STATES: dict[type, Callable] = {
-    OrderedDict: _set_ordered,
-    NumberType: _set_byte_order,
-    np.ndarray: _set_array,
-    HistoryBuffer: _set_history,
+    OrderedDict: rebuild.set_ordered,
+    rebuild.NumberType: rebuild.set_byte_order,
+    np.ndarray: rebuild.set_array,
+    HistoryBuffer: rebuild.set_history,
 }
 """Type -> function that takes the state of an object of it from the file."""
 

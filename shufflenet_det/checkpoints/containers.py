@@ -14,7 +14,8 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from .allowed import Storage, TrustedNames
+from .allowed import TrustedNames
+from .rebuild import Storage
 from .unpickle import Machine, RefusedError
 
 MAGIC = 0x1950A86A20F9469CFC6C

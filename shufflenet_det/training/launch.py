@@ -9,12 +9,10 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
-from mmengine.runner import Runner
 
 from shufflenet_det.data.training_check import check_training_data, datasets
 
 from .options import apply_options, option_names, option_path
-from .verified_loading import verify_loading
 
 HOW_TO_GET_COCO = (
     'Get train2017.zip, val2017.zip and annotations_trainval2017.zip from the COCO download page '
@@ -192,13 +190,6 @@ def prepare_test(
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     return cfg
-
-
-def build_runner(cfg: Config) -> Runner:
-    """MMEngine's Runner, which executes nothing that stands in a checkpoint."""
-    runner = Runner.from_cfg(cfg)
-    verify_loading(runner)
-    return runner
 
 
 def init_distributed(cfg: Config, launcher: str, local_rank: int = 0) -> None:

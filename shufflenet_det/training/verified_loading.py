@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from shufflenet_det.checkpoints.models import load_model, read_mmengine
@@ -20,6 +21,13 @@ NEEDED = {
     'optimizer': set(),
 }
 """Part of a checkpoint -> what it holds where a training can be resumed from it."""
+
+
+def build_runner(cfg: Config) -> Runner:
+    """MMEngine's Runner, which executes nothing that stands in a checkpoint."""
+    runner = Runner.from_cfg(cfg)
+    verify_loading(runner)
+    return runner
 
 
 def verify_loading(runner: Runner) -> None:
