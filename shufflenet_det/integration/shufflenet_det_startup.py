@@ -54,6 +54,7 @@ class AmendingFinder:
             sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """The module's own spec, with a loader that amends it; None of what nobody waits for."""
         if name not in self._waiting:
             return None
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
