@@ -3,7 +3,7 @@
 import argparse
 
 from mmdet.evaluation import DumpDetResults
-from mmlaunch.config import Config
+from mmengine.config import Config
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
