@@ -12,7 +12,9 @@ import torch
 from mmengine.logging import MMLogger
 
 from .environment import environment, write_result
+from .machine import activity, machine_state
 from .tables import conditions, markdown
+from .threads import WAITS, set_threads
 from .views import tables_of
 
 RESULTS = Path('data/results')
@@ -22,7 +24,10 @@ RESULTS = Path('data/results')
 def add_machine_arguments(parser: argparse.ArgumentParser, turns: int) -> None:
     """Device, threads, dtype, batch, length of the measurement, and output."""
     parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (default: cpu)')
-    parser.add_argument('--threads', type=int, help='CPU threads (default: as torch chooses)')
+    parser.add_argument('--threads', type=int, default=1, help="CPU threads (default: 1, as the "
+                        "paper's ARM chip computes)")  # fmt: skip
+    parser.add_argument('--wait', choices=list(WAITS), default='active', help='how threads wait '
+                        'for work: spin for milliseconds (default), or sleep')  # fmt: skip
     parser.add_argument('--dtype', default='float32', choices=['float32', 'float16', 'bfloat16'])
     parser.add_argument('--batch', type=int, default=1, help='images per call')
     parser.add_argument('--turns', type=int, default=turns, help='measurements of each row')
@@ -32,7 +37,9 @@ def add_machine_arguments(parser: argparse.ArgumentParser, turns: int) -> None:
 
 
 def prepare_machine(args: argparse.Namespace) -> None:
-    """Set threads, check the device, silence the libraries.
+    """Set threads, check the device, silence the libraries, note the state of the machine.
+
+    A tool that was started with other variables of OpenMP starts itself again here.
 
     Raises:
         ValueError: If the device is not there, or a number is not allowed.
@@ -41,15 +48,15 @@ def prepare_machine(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise ValueError(f'--{name} {value} is not allowed; give at least 1')
-    if args.threads:
-        torch.set_num_threads(args.threads)
     if args.plot:
         check_suffix(args.plot)
+    set_threads(args.threads, args.wait)
     _check_device(args.device)
     torch.manual_seed(0)
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # of torch's profiler
     warnings.filterwarnings('ignore')
     MMLogger.get_current_instance().setLevel(logging.ERROR)
+    args.start = machine_state()
 
 
 def check_suffix(path: Path) -> None:
@@ -72,6 +79,7 @@ def _check_device(name: str) -> None:
 def finish(args: argparse.Namespace, kind: str, size: tuple[int, int] | None, **content) -> None:
     """Print the tables of a result as Markdown; keep it and draw it where a file was named."""
     env = environment(args.device, args.dtype, args.batch, size)
+    env['machine'] = activity(args.start, machine_state(), env['cpus'])
     result = write_result(args.out, kind, env, **content)
     print(f'\n{conditions(result["environment"])}')
     for table in tables_of(result):

@@ -16,6 +16,8 @@ import torch
 
 from shufflenet_det.checkpoints.atomic import replace_file
 
+from .threads import wait_policy
+
 PACKAGES = (
     'torch', 'torchvision', 'mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'onnxruntime', 'openvino',
 )  # fmt: skip
@@ -40,6 +42,7 @@ def environment(
         cpus=os.cpu_count(),
         instructions=_instructions(device, dtype),
         threads=torch.get_num_threads(),
+        wait=wait_policy(),
         dtype=dtype,
         batch=batch,
         size=None if size is None else list(size),

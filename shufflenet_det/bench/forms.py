@@ -17,6 +17,7 @@ from shufflenet_det.deploy.fuse import with_folded
 from shufflenet_det.deploy.switch import onnx_align, switch_to_deploy
 
 from .cuda_graph import CudaGraph
+from .threads import wait_policy
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -205,6 +206,8 @@ def cpu_session(model: bytes) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry('session.force_spinning_stop', '1')
+    spins = '0' if wait_policy() == 'passive' else '1'
+    options.add_session_config_entry('session.intra_op.allow_spinning', spins)
     return onnxruntime.InferenceSession(model, options, ['CPUExecutionProvider'])
 
 

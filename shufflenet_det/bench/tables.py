@@ -71,7 +71,7 @@ def conditions(environment: dict) -> str:
     parts = [
         found('device'),
         found('instructions'),
-        found('threads') and f'{found("threads")} threads',
+        _threads(found('threads'), found('wait')),
         found('dtype'),
         found('batch') and f'batch {found("batch")}',
         found('size') and '{}x{}'.format(*found('size')),
@@ -79,4 +79,12 @@ def conditions(environment: dict) -> str:
         found('commit') and f'commit {found("commit")}',
         found('date', '')[:10],
     ]
-    return ', '.join(part for part in parts if part)
+    busy = found('machine', {}).get('busy')
+    return ', '.join(part for part in parts if part) + (f'; BUSY: {busy}' if busy else '')
+
+
+def _threads(threads: int | None, wait: str | None) -> str | None:
+    """How they wait matters from two on."""
+    if threads is None or threads == 1:
+        return threads and '1 thread'
+    return f'{threads} threads' + (f' with {wait} wait' if wait else '')

@@ -1,3 +1,4 @@
+import json
 import runpy
 import subprocess
 import sys
@@ -183,7 +184,10 @@ def test_tool_writes_result_and_chart(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '| snv1_0.5x | eager | 64x64 |' in done.stdout
-    assert out.stat().st_size and chart.stat().st_size
+    environment = json.loads(out.read_text())['environment']
+    assert (environment['threads'], environment['wait']) == (1, 'active')
+    assert environment['machine']['end']['own_s'] > environment['machine']['start']['own_s']
+    assert chart.stat().st_size
 
 
 def test_forms_of_shufflenet_v2_are_left_out_for_other_detectors():
