@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+from functools import partial
 from pathlib import Path
 
 import mmdet
@@ -174,14 +175,21 @@ def test_config_hook_imports_nothing() -> None:
 
 # mmdet's own detectors
 
+NARROW = {'model.roi_head.bbox_roi_extractor.roi_layer.deform_fc_channels': 16}
 DETECTORS = [
-    ('faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', 128),
-    ('retinanet/retinanet_r50_fpn_1x_coco.py', 128),
-    ('atss/atss_r50_fpn_1x_coco.py', 128),
-    ('rtmdet/rtmdet_tiny_8xb32-300e_coco.py', 160),
-    ('yolox/yolox_tiny_8xb8-300e_coco.py', 160),
-    ('dcnv2/faster-rcnn_r50-mdconv-c3-c5_fpn_1x_coco.py', 128),
-    ('deformable_detr/deformable-detr_r50_16xb2-50e_coco.py', 128),
+    ('faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', 128, {}),
+    ('retinanet/retinanet_r50_fpn_1x_coco.py', 128, {}),
+    ('atss/atss_r50_fpn_1x_coco.py', 128, {}),
+    ('rtmdet/rtmdet_tiny_8xb32-300e_coco.py', 160, {}),
+    ('yolox/yolox_tiny_8xb8-300e_coco.py', 160, {}),
+    ('deformable_detr/deformable-detr_r50_16xb2-50e_coco.py', 128, {}),
+    ('dcnv2/faster-rcnn_r50-mdconv-c3-c5_fpn_1x_coco.py', 128, {}),
+    ('dcn/faster-rcnn_r50_fpn_dpool_1x_coco.py', 128, NARROW),
+    ('dcnv2/faster-rcnn_r50_fpn_mdpool_1x_coco.py', 128, NARROW),
+    ('dyhead/atss_r50_fpn_dyhead_1x_coco.py', 128, {'model.neck.1.num_blocks': 1}),
+    ('guided_anchoring/ga-retinanet_r50_fpn_1x_coco.py', 128, {}),
+    ('guided_anchoring/ga-faster-rcnn_r50_fpn_1x_coco.py', 128, {}),
+    ('carafe/faster-rcnn_r50_fpn-carafe_1x_coco.py', 128, {}),
 ]
 
 
@@ -217,11 +225,14 @@ def random_batch(size: int, images: int = 2) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-@pytest.mark.parametrize('config, size', DETECTORS, ids=[c.split('/')[1] for c, _ in DETECTORS])
-def test_mmdet_detector_trains_and_predicts(config: str, size: int) -> None:
+@pytest.mark.parametrize(
+    'config, size, options', DETECTORS, ids=[row[0].split('/')[1] for row in DETECTORS]
+)
+def test_mmdet_detector_trains_and_predicts(config: str, size: int, options: dict) -> None:
     register_all_modules()
     MessageHub.get_current_instance().update_info('iter', 0)  # YOLOX reads it
     cfg = Config.fromfile(MMDET_CONFIGS / config)
+    cfg.merge_from_dict(options)
     model = MODELS.build(without_pretrained(cfg.model)).train()
     model.init_weights()  # Deformable DETR's level embedding is uninitialised memory before
     losses, _ = model.parse_losses(
@@ -233,7 +244,21 @@ def test_mmdet_detector_trains_and_predicts(config: str, size: int) -> None:
 
     model.eval()
     with torch.no_grad():
-        for result in model.test_step(random_batch(size)):
+        # Guided anchoring predicts on single images only.
+        for result in model.test_step(random_batch(size, images=1)):
             found = result.pred_instances
             assert found.bboxes.shape == (len(found), 4)
             assert found.scores.isfinite().all() and (found.labels < 80).all()
+
+
+def test_glips_dynamic_convolution_runs() -> None:
+    """The layer that passes offsets of one level to the next; all of GLIP needs transformers."""
+    from mmdet.models.dense_heads.atss_vlfusion_head import Conv3x3Norm, DyConv
+
+    norm = partial(Conv3x3Norm, use_dcn=True, norm_type=['gn', 2])
+    layer = DyConv(norm, 8, 8, use_dyrelu=True, use_dcn=True)
+    levels = [torch.randn(2, 8, size, size, requires_grad=True) for size in (16, 8, 4)]
+    outputs = layer(dict(visual=levels, lang=None))['visual']
+    sum(map(torch.sum, outputs)).backward()
+    assert [o.shape for o in outputs] == [x.shape for x in levels]
+    assert all(x.grad.isfinite().all() for x in levels)
