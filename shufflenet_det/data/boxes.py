@@ -40,12 +40,13 @@ class BoxCounts:
                 f'{self.fractions} of {self.boxes} boxes lie within 0 to 1: likely fractions of '
                 'the image; multiply x and width by its width, y and height by its height'
             )
-        if self.leaving > 0.1 * self.boxes and self.corners >= 0.9 * self.boxes:
+        leaving_many = self.leaving > max(2, 0.1 * self.boxes)
+        if leaving_many and self.corners >= 0.9 * self.boxes:
             return (
                 f'{self.leaving} of {self.boxes} boxes leave their image, {self.corners} fit as '
                 'corners: likely bbox holds x1, y1, x2, y2; write x, y, width, height'
             )
-        if self.leaving > 0.1 * self.boxes:
+        if leaving_many:
             return (
                 f'{self.leaving} of {self.boxes} boxes leave their image: likely the boxes are of '
                 'images of another size'

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from annotation_faults import FATAL, TOLD, file_twice, first, mixed_ids, same_name_twice
 from annotation_sets import dataset_of, each, loaded, make, put, score_truth, write
 from mmengine.config import Config
 
@@ -11,8 +12,6 @@ from shufflenet_det.data.annotations import DataError, annotations_of
 from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.clean import clean
 from shufflenet_det.data.training_check import check_training_data
-
-HUGE = int('9' * 400)
 
 
 @pytest.fixture
@@ -38,52 +37,6 @@ def config(made, train, val=None, classes=None):
     return Config(dict(model=dict(), **loaders))
 
 
-def first(section, **values):
-    return lambda made: made.content[section][0].update(values)
-
-
-def fractions(made):
-    sizes = {i['id']: (i['width'], i['height']) for i in made.content['images']}
-    for a in made.content['annotations']:
-        width, height = sizes[a['image_id']]
-        sides = (width, height, width, height)
-        a['bbox'] = [v / side for v, side in zip(a['bbox'], sides, strict=True)]
-
-
-def mixed_ids(made):
-    """Half of the images, and their annotations, have ids of text."""
-    half = {image['id'] for image in made.content['images'][1:]}
-    for entry, key in [(i, 'id') for i in made.content['images']] + [
-        (a, 'image_id') for a in made.content['annotations']
-    ]:
-        if entry[key] in half:
-            entry[key] = str(entry[key])
-
-
-def same_name_twice(made):
-    old = made.content['categories'][0]
-    made.content['categories'].append(dict(id=50, name=old['name']))
-    new = dict(made.content['annotations'][0], id=99, category_id=50)
-    made.content['annotations'] += [dict(new, id=98, category_id=old['id']), new]
-
-
-FATAL = {  # what is written -> what the error of a training says
-    'iscrowd 2': (first('annotations', iscrowd=2), ['bad iscrowd', 'iscrowd 2', 'annotation 1']),
-    'iscrowd text': (first('annotations', iscrowd='yes'), ['bad iscrowd', "'yes'"]),
-    'fractions': (fractions, ['nothing is left', 'likely fractions of the image', 'multiply']),
-    'ids mixed': (mixed_ids, ['mixed ids', "id '8'", 'ids of images are text']),
-    'bbox of 400 digits': (first('annotations', bbox=[1, 2, HUGE, 3]), ['box not finite']),
-    'area of 400 digits': (first('annotations', area=HUGE), ['bad area', 'annotation 1']),
-    'area text': (first('annotations', area='large'), ['bad area', "'large'"]),
-    'width of 400 digits': (first('images', width=HUGE), ['bad size', 'image 7']),
-    'width 26.5': (first('images', width=26.5), ['bad size', 'width 26.5']),
-    'two categories of a name, both used': (same_name_twice, ['duplicate name', '50']),
-    'outside by ..': (first('images', file_name='../../a.jpg'), ['outside the root', '../..']),
-    'outside by /': (first('images', file_name='/dev/zero'), ['outside the root', '/dev/zero']),
-    'no file name': (first('images', file_name=None), ['no file name', 'image 7']),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize('name', FATAL)
 def test_named_before_training(made, tmp_path, name):
     change, words = FATAL[name]
@@ -94,27 +47,6 @@ def test_named_before_training(made, tmp_path, name):
     assert [word for word in [str(path), *words] if word not in str(error.value)] == []
     with pytest.raises(DataError):  # and so it is by whoever builds the data set without a check
         dataset_of(path, made)
-
-
-def corners(made):
-    for a in made.content['annotations']:
-        x, y, width, height = a['bbox']
-        a['bbox'] = [x, y, x + width, y + height]
-
-
-def file_twice(made):
-    image = dict(made.content['images'][0], id=70)
-    made.content['images'].append(image)
-    made.content['annotations'][0]['image_id'] = 70
-
-
-TOLD = {  # what is written -> what is said of it
-    'x1, y1, x2, y2': (corners, ['boxes leave their image', 'likely bbox holds x1, y1, x2, y2']),
-    'a file under two ids': (file_twice, ['file twice', 'one image file under two ids']),
-    'far outside': (first('annotations', bbox=[-90, -90, 200, 200]), ['box leaves the image']),
-    'ids from 0': (each('annotations', lambda a: a.update(id=a['id'] - 1)), ['annotation ids']),
-    'a file without the list': (lambda made: made.content.pop('annotations'), ['no list of']),
-}
 
 
 @pytest.mark.parametrize('name', TOLD)

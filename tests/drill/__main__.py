@@ -24,13 +24,14 @@ from . import (
     model_rows,
     process_rows,
     rank_rows,
+    writing_rows,
 )
 from .case import CASES, Case, Lab
 from .tiny import tiny_config
 
 MODULES = (
     image_rows, annotation_rows, model_rows, checkpoint_rows, kill_rows, process_rows,
-    rank_rows, fuzz_rows,
+    rank_rows, fuzz_rows, writing_rows,
 )  # fmt: skip
 
 

@@ -30,5 +30,10 @@ FAULTS = {
     23: ('the same seed twice', 'the same values'),
     24: ('a process that dies, memory that runs out, a config in error', 'an end with its cause'),
     25: ('an export that is interrupted', 'no partial file'),
+    26: (
+        'annotations in the ways that users write them',
+        'read; names kept, truth scores 1',
+    ),
+    27: ('Pascal VOC in the ways that users write it', 'read as the plain set, or named'),
 }
 """Row -> (fault, what must come of it). The cases of a row stand in ``*_rows.py``."""
