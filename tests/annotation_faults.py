@@ -31,6 +31,15 @@ def mixed_ids(made: Made) -> None:
             entry[key] = str(entry[key])
 
 
+def mixed_category_ids(made: Made) -> None:
+    """The last category, and its annotations, have an id of text."""
+    last = made.content['categories'][-1]
+    for annotation in made.content['annotations']:
+        if annotation['category_id'] == last['id']:
+            annotation['category_id'] = 'last'
+    last['id'] = 'last'
+
+
 def same_name_twice(made: Made) -> None:
     old = made.content['categories'][0]
     made.content['categories'].append(dict(id=50, name=old['name']))
@@ -43,6 +52,7 @@ FATAL = {  # what is written -> what the error of a training says
     'iscrowd text': (first('annotations', iscrowd='yes'), ['bad iscrowd', "'yes'"]),
     'fractions': (fractions, ['nothing is left', 'likely fractions of the image', 'multiply']),
     'ids mixed': (mixed_ids, ['mixed ids', "id '8'", 'ids of images are text']),
+    'ids of categories mixed': (mixed_category_ids, ['mixed ids', "id 'last'", 'are text']),
     'bbox of 400 digits': (first('annotations', bbox=[1, 2, HUGE, 3]), ['box not finite']),
     'area of 400 digits': (first('annotations', area=HUGE), ['bad area', 'annotation 1']),
     'area text': (first('annotations', area='large'), ['bad area', "'large'"]),

@@ -25,7 +25,6 @@ PAGES = {'README.md', 'DECISIONS.md'}
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 250, 40
 LONGER = {
     'shufflenet_det/checkpoints/loading.py:load_backbone': 'one report of all that can differ',
-    'shufflenet_det/data/annotations.py': 'its sections are read against each other',
 }
 """file, or file:function -> why it is better whole."""
 

@@ -9,10 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from .annotations import Annotations, DataError, annotations_of
+from .annotations import Annotations, DataError
 from .faults import Fault
 from .files import read_file
 from .pixels import read_image
+from .reader import annotations_of
 from .voc import ANNOTATIONS, read_voc
 
 FEW_IMAGES = 256

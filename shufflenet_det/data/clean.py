@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from .annotations import Annotations, DataError, annotations_of
+from .annotations import Annotations, DataError
 from .faults import SECTIONS, WARNED, Fault
+from .reader import annotations_of
 from .values import box_of
 
 PASSES = 3
@@ -79,12 +80,15 @@ def _number_anew(work: Cleaning, index: int, entry: dict) -> str | None:
     return 'numbered anew'
 
 
-def _number_image(work: Cleaning, index: int, entry: dict) -> str:
-    if isinstance(entry['id'], str):
-        new = work.new_id('images')
-        work.moved['images'][entry['id']] = new
-        entry['id'] = new
-    return 'written as integers'
+def _as_integer(section: str) -> Callable[[Cleaning, int, dict], str]:
+    def write(work: Cleaning, index: int, entry: dict) -> str:
+        if isinstance(entry['id'], str):
+            new = work.new_id(section)
+            work.moved[section][entry['id']] = new
+            entry['id'] = new
+        return 'written as integers'
+
+    return write
 
 
 def _leave_out_both(work: Cleaning, index: int, entry: dict) -> None:
@@ -128,7 +132,8 @@ def _compute_area(work: Cleaning, index: int, entry: dict) -> str:
 REPAIRS = {
     ('duplicate id', 'annotations'): _number_anew,
     ('duplicate id', 'images'): _leave_out_both,
-    ('mixed ids', 'images'): _number_image,
+    ('mixed ids', 'images'): _as_integer('images'),
+    ('mixed ids', 'categories'): _as_integer('categories'),
     ('duplicate name', 'categories'): _merge_category,
     ('file twice', 'images'): _merge_image,
     ('bad size', 'images'): _measure,

@@ -81,6 +81,7 @@ def reader_of(dataset: object) -> Callable[[object], list[dict]] | None:
 
 def _check_dataset(built: BaseDetDataset, where: str, classes: Sequence[str], split: str) -> None:
     voc, found = isinstance(built, XMLDataset), inspect(built)
+    found.refuse_faults(where, STOPPING if voc else (FATAL,))
     names = list(found.objects)
     missing = [name for name in classes if name.strip() not in names]
     if missing and not (voc and split != 'train'):  # a small split may lack a class
@@ -91,7 +92,6 @@ def _check_dataset(built: BaseDetDataset, where: str, classes: Sequence[str], sp
         )
     if len({name.strip() for name in classes}) < len(classes):
         raise DataError(f'{where}: a class stands twice in {list(classes)[:80]}; write each once')
-    found.refuse_faults(where, STOPPING if voc else (FATAL,))
     if found.told():
         print_log(f'{where}:\n{found.told()}', logger='current', level=logging.WARNING)
     unseen = [name for name in classes if not found.objects.get(name.strip())]

@@ -11,10 +11,11 @@ import xml.etree.ElementTree as ET
 from functools import cache
 from pathlib import Path
 
-from .annotations import Annotations, DataError, annotations_of, leaves
+from .annotations import Annotations, DataError
 from .faults import Findings
 from .files import read_file
 from .pixels import read_image
+from .reader import annotations_of, leaves
 from .values import is_finite, number, whole
 
 ANNOTATIONS = 'Annotations'

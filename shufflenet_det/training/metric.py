@@ -11,8 +11,8 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
-from shufflenet_det.data.annotations import annotations_of
 from shufflenet_det.data.coco_dataset import CheckedCoco
+from shufflenet_det.data.reader import annotations_of
 
 
 def check_predictions(

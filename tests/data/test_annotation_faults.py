@@ -4,13 +4,24 @@ import json
 
 import numpy as np
 import pytest
-from annotation_faults import FATAL, TOLD, file_twice, first, mixed_ids, same_name_twice
+from annotation_faults import (
+    FATAL,
+    TOLD,
+    file_twice,
+    first,
+    mixed_category_ids,
+    mixed_ids,
+    same_name_twice,
+)  # fmt: skip
 from annotation_sets import dataset_of, each, loaded, make, put, score_truth, write
 from mmengine.config import Config
+from paths import ROOT
 
-from shufflenet_det.data.annotations import DataError, annotations_of
+from shufflenet_det.data.annotations import DataError
 from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.clean import clean
+from shufflenet_det.data.faults import KINDS, READINGS
+from shufflenet_det.data.reader import annotations_of
 from shufflenet_det.data.training_check import check_training_data
 
 
@@ -79,6 +90,7 @@ REPAIRED = {  # what is written -> what --clean does, and how many of the annota
     'ids of annotations twice': (first('annotations', id=2), 'duplicate id: numbered anew', 0),
     'area text': (first('annotations', area='large'), 'bad area: computed', 0),
     'ids mixed': (mixed_ids, 'mixed ids: written as integers', 0),
+    'ids of categories mixed': (mixed_category_ids, 'mixed ids: written as integers', 0),
     'a file under two ids': (file_twice, 'file twice: merged', 0),
     'two categories of a name': (same_name_twice, 'duplicate name: merged', 0),
     'no width': (first('images', width=None), 'bad size: taken from the image', 0),
@@ -144,3 +156,8 @@ def test_evaluation_without_objects_says_that_the_score_says_nothing(made, tmp_p
     dataset = dataset_of(path, made, test_mode=True)
     assert score_truth(path, dataset, made.truth)['coco/bbox_mAP'] == -1
     assert any('a score of -1 says nothing' in text for text in said)
+
+
+@pytest.mark.parametrize('kind', [*KINDS, *READINGS])
+def test_page_says_what_becomes_of_it(kind):
+    assert kind in (ROOT / 'data/README.md').read_text()

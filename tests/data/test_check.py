@@ -9,9 +9,10 @@ import pytest
 from paths import ROOT
 
 from shufflenet_det.data import check
-from shufflenet_det.data.annotations import DataError, annotations_of
+from shufflenet_det.data.annotations import DataError
 from shufflenet_det.data.clean import clean
 from shufflenet_det.data.faults import SECTIONS
+from shufflenet_det.data.reader import annotations_of
 
 TOOL = ROOT / 'tools/check_dataset.py'
 GOOD = dict(

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from shufflenet_det.data.annotations import DataError, annotations_of
+from shufflenet_det.data.annotations import DataError
 from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.clean import clean
+from shufflenet_det.data.reader import annotations_of
 from shufflenet_det.data.training_check import check_training_data
 
 from .case import Lab, case, confirm, refused
