@@ -16,6 +16,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 
 from shufflenet_det.backbones.peers import NETWORKS
+from shufflenet_det.checkpoints.published import PUBLISHED
 from shufflenet_det.training.launch import load_config
 
 from .environment import read_results
@@ -92,6 +93,10 @@ def _model(root: Path, path: Path, cfg: Config, results: Mapping[str, Mapping]) 
         'Metadata': {key: value for key, value in metadata.items() if value is not None},
     }  # fmt: skip
     accuracy = list(_accuracy(name, results))
+    for model in PUBLISHED.values():
+        if f'configs/{model.config}' == name:
+            row['Weights'] = model.url
+            accuracy.append(_box_ap('COCO val2017, as published', model.ap))
     return row | (dict(Results=accuracy) if accuracy else {})
 
 
@@ -107,10 +112,14 @@ def _collection(root: Path, folder: Path, model: Mapping) -> dict:
 
 
 def parameters(model: Mapping) -> int:
-    """Parameters of a detector or of a part of it, by its config; none is allocated."""
+    """Parameters of a detector or of a part of it, by its config; none is allocated.
+
+    Those that only training uses are not counted.
+    """
     with torch.device('meta'):
         detector = MODELS.build(model)
-    return sum(parameter.numel() for parameter in detector.parameters())
+    skipped = getattr(detector, 'training_only', ())
+    return sum(p.numel() for n, p in detector.named_parameters() if not n.startswith(skipped))
 
 
 def published_macs(backbone: Mapping) -> int | None:
@@ -145,8 +154,9 @@ def _times(name: str, results: Mapping[str, Mapping]) -> Iterator[dict]:
 def _accuracy(config: str, results: Mapping[str, Mapping]) -> Iterator[dict]:
     for result in results.values():
         if result.get('config') == config and result.get('curve'):
-            last = result['curve'][-1]
-            yield {
-                'Task': 'Object Detection', 'Dataset': result['what'],
-                'Metrics': {'box AP': round(100 * last['bbox_mAP'], 1)},
-            }  # fmt: skip
+            yield _box_ap(result['what'], 100 * result['curve'][-1]['bbox_mAP'])
+
+
+def _box_ap(dataset: str, percent: float) -> dict:
+    metrics = {'box AP': round(percent, 1)}
+    return {'Task': 'Object Detection', 'Dataset': dataset, 'Metrics': metrics}

@@ -13,6 +13,7 @@ from .paper.profile_views import decomposition_tables, guideline_tables
 from .paper.table7 import table as table7
 from .photos.views import accuracy_tables, step_tables
 from .proofs.converters import tables as converters
+from .proofs.nanodet_coco import tables as nanodet
 from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
 from .tables import MILLION, Cell, Table
@@ -174,6 +175,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'feature_reuse': reuse_tables,
     'operators': operator_tables,
     'converters': converters,
+    'nanodet': nanodet,
     'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],
     'overhead': overhead_tables,

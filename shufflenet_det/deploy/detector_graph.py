@@ -17,6 +17,7 @@ from .graph_parts import (
     Preprocess,
     Proposals,
     apart,
+    image_limit,
     iou_threshold,
     require,
     take,
@@ -78,23 +79,30 @@ class ClassNMS(nn.Module):
     K is max_per_img. Behind the last detection of an image stand zeros with label -1.
     """
 
-    def __init__(self, cfg: Mapping) -> None:
+    def __init__(self, cfg: Mapping, name: str = 'test_cfg.rcnn') -> None:
         super().__init__()
-        self.iou_threshold = iou_threshold(cfg['nms'], 'test_cfg.rcnn.nms')
+        self.iou_threshold = iou_threshold(cfg['nms'], f'{name}.nms')
         self.score_threshold, self.max_num = max(float(cfg['score_thr']), 0.0), cfg['max_per_img']
-        require(self.max_num > 0, 'test_cfg.rcnn.max_per_img', 'a positive number', self.max_num)
+        require(self.max_num > 0, f'{name}.max_per_img', 'a positive number', self.max_num)
 
     def forward(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of boxes (N, R, 4) or (N, R, classes, 4) and scores (N, R, classes)."""
         classes = scores.shape[2]
         if boxes.dim() == 3:
             boxes = boxes.unsqueeze(2).expand(-1, -1, classes, 4)
         boxes, scores = boxes.flatten(1, 2), scores.flatten(1)
-        label = torch.arange(scores.shape[1], device=boxes.device) % classes
-        moved = apart(boxes, label.to(boxes.dtype), scores, self.score_threshold)
+        labels = torch.arange(scores.shape[1], device=boxes.device) % classes
+        return self.select(boxes, scores, labels.expand_as(scores))
+
+    def select(
+        self, boxes: Tensor, scores: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of candidates (N, n, 4) with scores and labels (N, n)."""
+        moved = apart(boxes, labels.to(boxes.dtype), scores, self.score_threshold)
         kept = nms_mask(moved, scores, self.max_num, self.iou_threshold, self.score_threshold)
         scores, index = top(scores * kept, self.max_num)
         found = scores > self.score_threshold
-        labels = label[index].where(found, -1)
+        labels = labels.gather(1, index).where(found, -1)
         return take(boxes, index) * found.unsqueeze(-1), scores, labels
 
 
@@ -124,8 +132,7 @@ class DetectorGraph(nn.Module):
         self.class_nms = ClassNMS(model.roi_head.test_cfg) if postprocess else None
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        height, width = images.shape[2], images.shape[3]
-        limit = torch.stack([torch.scalar_tensor(s) for s in (width, height)] * 2)
+        limit = image_limit(images)
         weight = next(self.backbone.parameters())
         levels = self.backbone(self.preprocess(images).to(weight.dtype))
         levels = levels if self.neck is None else self.neck(levels)

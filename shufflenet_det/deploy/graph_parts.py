@@ -111,16 +111,23 @@ class Proposals(nn.Module):
         return take(boxes, index), scores
 
 
+def image_limit(images: Tensor) -> Tensor:
+    """Width, height, width, height (4,) of images (N, C, H, W): what boxes are clipped to."""
+    height, width = images.shape[2], images.shape[3]
+    return torch.stack([torch.scalar_tensor(s) for s in (width, height)] * 2)
+
+
 def take(values: Tensor, index: Tensor) -> Tensor:
     """Rows (N, k, 4) of values (N, n, 4) at index (N, k)."""
     return values.gather(1, index.unsqueeze(-1).expand(-1, -1, 4))
 
 
 def apart(boxes: Tensor, groups: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Boxes (N, n, 4) of different groups (n,) moved apart, with mmcv's `batched_nms` arithmetic.
+    """Boxes (N, n, 4) of different groups moved apart, with mmcv's `batched_nms` arithmetic.
 
-    Candidates are those with a score above the threshold; the rounding of far moved boxes
-    matters where an IoU is close to NMS's threshold.
+    Groups are (n,), or (N, n) where they differ between images. Candidates are those with a score
+    above the threshold; the rounding of far moved boxes matters where an IoU is close to NMS's
+    threshold.
     """
     largest = boxes.amax(-1).where(scores > threshold, 0.0).amax(1)
     return boxes + (groups * (largest.unsqueeze(1) + 1)).unsqueeze(-1)

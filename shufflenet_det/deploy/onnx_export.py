@@ -17,9 +17,12 @@ import torch
 from torch import nn
 
 from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.detectors import NanoDet
 
 from .detector_graph import BackboneGraph, DetectorGraph
 from .graph_ops import ONNX_TRANSLATIONS
+from .graph_parts import require
+from .nanodet_graph import NanoDetGraph
 from .runtime import INTERPOLATIONS, METADATA_KEY, ModelInfo, Resize
 from .switch import onnx_align, switch_to_deploy
 
@@ -143,6 +146,9 @@ def build_graph(model: nn.Module, output: str, align: int | None = None) -> nn.M
     model = switch_to_deploy(model, (lambda _: None) if in_order else None, align=align)
     if in_order:
         return BackboneGraph(model).eval()
+    if isinstance(model, NanoDet):
+        require(output == 'detections', 'output', ['detections', 'levels'], output)
+        return NanoDetGraph(model).eval()
     return DetectorGraph(model, postprocess=output == 'detections').eval()
 
 

@@ -20,8 +20,10 @@ from numpy import ndarray
 from PIL import Image
 
 from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.checkpoints.published import PUBLISHED, fetch
 from shufflenet_det.data.coco import coco_results
 from shufflenet_det.data.pixels import pad_thin, read_image
+from shufflenet_det.integration.config_scope import config_path
 from shufflenet_det.training.metric import check_predictions
 
 from .detector import load_detector
@@ -64,11 +66,21 @@ class MMDetPredictor:
 def load_predictor(
     model: str, checkpoint: str | None = None, device: str | None = None
 ) -> Predictor:
-    """A predictor from a config and its checkpoint, or from an .onnx file.
+    """A predictor from a config and its checkpoint, from an .onnx file, or a published one.
+
+    Args:
+        model: Config file, .onnx file, or a name in ``published.PUBLISHED``.
+        checkpoint: Of a config; of a published model in place of the file that is fetched.
+        device: As in :class:`MMDetPredictor`.
 
     Raises:
         ValueError: If a config has no checkpoint, or an .onnx file a checkpoint or a device.
+        OSError, ValueError: As ``published.fetch``.
     """
+    if model in PUBLISHED:
+        row = PUBLISHED[model]
+        config = config_path(f'shufflenet_det::{row.config}')
+        return MMDetPredictor(str(config), str(checkpoint or fetch(row)), device)
     if Path(model).suffix != '.onnx':
         if checkpoint is None:
             raise ValueError(f'{model}: a config needs a checkpoint; or give an .onnx file alone')

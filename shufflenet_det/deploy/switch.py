@@ -122,6 +122,10 @@ def _of_cspnext_pafpn(neck: nn.Module) -> Iterator[Reader]:
             yield Reader(level, module.conv, start=neck.in_channels[level])
 
 
+def _of_nanodet(neck: nn.Module) -> Iterator[Reader]:
+    return (Reader(i, lateral.conv) for i, lateral in enumerate(neck.lateral_convs))
+
+
 def _of_light_head(model: nn.Module) -> Iterator[Reader]:
     levels = range(len(model.backbone.out_channels))
     rpn_levels = levels if model.rpn_head.in_indices is None else model.rpn_head.in_indices
@@ -141,6 +145,8 @@ def _first_conv(module: nn.Module) -> nn.Module:
 FIND_READERS = {
     'FPN': _of_fpn,
     'CSPNeXtPAFPN': _of_cspnext_pafpn,
+    'NanoDetPAN': _of_nanodet,
+    'GhostPAN': _of_nanodet,
     'LightHeadRCNN': _of_light_head,
 }
 """Finder of the readers by the type of the neck, or of the detector where it has no neck."""
