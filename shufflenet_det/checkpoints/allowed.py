@@ -165,6 +165,8 @@ VALUES: dict[str, object] = {
         for name, dtype in STORAGE_TYPES.items()
     },
     'torch.storage.UntypedStorage': torch.uint8,
+    # a key among the callbacks of Lightning before 1.5, as in NanoDet-Plus's published files
+    'pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint': 'ModelCheckpoint',
 }
 """Name -> value."""
 

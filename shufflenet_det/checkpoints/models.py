@@ -61,6 +61,8 @@ def load_model(
     weights = OrderedDict(given)
     for pattern, replacement in revise_keys:
         weights = OrderedDict((re.sub(pattern, replacement, k), v) for k, v in weights.items())
+    if hasattr(model, 'own_names'):  # a detector that reads another project's files
+        weights = OrderedDict(model.own_names(weights))
     report = compare(_tensors(model.state_dict()), _tensors(weights), source)
     weights._metadata = getattr(given, '_metadata', OrderedDict())
     load_state_dict(model, weights, strict, logger='current')

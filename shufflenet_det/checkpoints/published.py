@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
 
-import torch
+from .download import cache_path, resolve
 
 _RELEASE = 'https://github.com/RangiLyu/nanodet/releases/download/v1.0.0-alpha-1'
 _DRIVE = 'https://drive.google.com/uc?export=download&id='
@@ -20,7 +19,6 @@ class Published:
     Args:
         config: Below configs/, e.g. 'nanodet/nanodet_m_320.py'.
         url: The authors' own file.
-        file: Its name in the cache.
         ap: On COCO val2017, as the authors print it, in percent.
         sha256: Of the file; None where no source states it.
         proved: SHA-256 of a state dict of the same detector that the tests check; '' where there
@@ -31,7 +29,6 @@ class Published:
 
     config: str
     url: str
-    file: str
     ap: float
     sha256: str | None = None
     proved: str = ''
@@ -41,24 +38,20 @@ class Published:
 
 PUBLISHED = {
     'nanodet-m': Published(
-        'nanodet/nanodet_m_320.py', f'{_DRIVE}1ZkYucuLusJrCb_i63Lid0kYyyLvEiGN3',
-        'nanodet_m.ckpt', 20.6,
+        'nanodet/nanodet_m_320.py', f'{_DRIVE}1ZkYucuLusJrCb_i63Lid0kYyyLvEiGN3', 20.6,
         proved='5ba3ea7e8d4a35dec6630793cdb03ad646c035f55cf6ce6fba64d476d08266ab',
     ),
     'nanodet-m-416': Published(
-        'nanodet/nanodet_m_416.py', f'{_DRIVE}1jY-Um2VDDEhuVhluP9lE70rG83eXQYhV',
-        'nanodet_m_416.ckpt', 23.5,
+        'nanodet/nanodet_m_416.py', f'{_DRIVE}1jY-Um2VDDEhuVhluP9lE70rG83eXQYhV', 23.5,
     ),
     'nanodet-plus-m-320': Published(
-        'nanodet/nanodet_plus_m_320.py', f'{_RELEASE}/nanodet-plus-m_320_checkpoint.ckpt',
-        'nanodet-plus-m_320_checkpoint.ckpt', 27.0,
+        'nanodet/nanodet_plus_m_320.py', f'{_RELEASE}/nanodet-plus-m_320_checkpoint.ckpt', 27.0,
         # as a project that uses the file records it; not downloaded for this table
         sha256='f4c6080f3ef35a64c3030d559438b436462f227ce29700bca71327203e42dea2',
         proved='25920021f617906376200605f986d4c5d988471eab5d4c9f1f812e79873341d6',
     ),
     'nanodet-plus-m-416': Published(
-        'nanodet/nanodet_plus_m_416.py', f'{_RELEASE}/nanodet-plus-m_416_checkpoint.ckpt',
-        'nanodet-plus-m_416_checkpoint.ckpt', 30.4,
+        'nanodet/nanodet_plus_m_416.py', f'{_RELEASE}/nanodet-plus-m_416_checkpoint.ckpt', 30.4,
         proved='63c3dc9ea103338f3c8df51a072568d99395606e98f27376ef8ebd4d86bdf859',
     ),
 }  # fmt: skip
@@ -76,11 +69,6 @@ def published(name: str) -> Published:
     return PUBLISHED[name]
 
 
-def cached_file(model: Published) -> Path:
-    """Where the file of a published model is kept: the cache of torch.hub."""
-    return Path(torch.hub.get_dir(), 'checkpoints', model.file)
-
-
 def fetch(model: Published) -> Path:
     """The file of a published model, downloaded unless it is in the cache, and checked.
 
@@ -88,21 +76,15 @@ def fetch(model: Published) -> Path:
         OSError: If the download fails; says where a copy can be put.
         ValueError: As :func:`check`; a file that was just downloaded is deleted.
     """
-    path = cached_file(model)
-    if path.exists():
-        check(model, path)
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrived = path.with_name(f'{path.name}.part')
+    new = not cache_path(model.url).exists()
+    path = resolve(model.url)
     try:
-        torch.hub.download_url_to_file(model.url, str(arrived), progress=False)
-        check(model, arrived)
-        return arrived.rename(path)
-    except (URLError, TimeoutError, ConnectionError) as error:
-        cause = getattr(error, 'reason', error)
-        raise OSError(f'{model.url}: download failed ({cause}); put the file at {path}') from error
-    finally:
-        arrived.unlink(missing_ok=True)
+        check(model, path)
+    except ValueError:
+        if new:
+            path.unlink()
+        raise
+    return path
 
 
 def check(model: Published, path: str | Path) -> tuple[str, bool]:

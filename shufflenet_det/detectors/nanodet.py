@@ -36,12 +36,18 @@ class NanoDet(SingleStageDetector):
             neck = {'in_channels': [channels for channels, _ in levels], **neck}
         super().__init__(backbone=backbone, neck=neck, bbox_head=bbox_head, **kwargs)
 
+    def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a checkpoint under the names here, if they have NanoDet's own."""
+        if not is_nanodet(state):
+            return dict(state)
+        renamed = from_nanodet(state)
+        self.complete(renamed)
+        return renamed
+
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        inside = {key[len(prefix) :]: key for key in state_dict if key.startswith(prefix)}
-        if is_nanodet(inside):
-            given = from_nanodet({name: state_dict.pop(key) for name, key in inside.items()})
-            self.complete(given)
-            state_dict.update({f'{prefix}{name}': value for name, value in given.items()})
+        inside = [key for key in state_dict if key.startswith(prefix)]
+        given = {key[len(prefix) :]: state_dict.pop(key) for key in inside}
+        state_dict.update({f'{prefix}{k}': v for k, v in self.own_names(given).items()})
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def complete(self, state: dict[str, Tensor]) -> None:

@@ -1,8 +1,10 @@
 """Checkpoints of NanoDet's own project go into our detectors whatever wraps them."""
 
 import logging
+import sys
 from collections import OrderedDict
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 from nanodet_cases import TRAINED, small, trained
 
 from shufflenet_det.checkpoints import read_checkpoint
+from shufflenet_det.checkpoints.models import load_model
 from shufflenet_det.checkpoints.nanodet import from_nanodet, is_nanodet
 from shufflenet_det.training.launch import load_config
 
@@ -89,6 +92,13 @@ def detector(config: Path):
 
 
 @pytest.mark.parametrize('wrap', WRAPPED)
+def test_every_wrapping_loads_by_our_own_loader(plus, test_data, wrap):
+    model = detector(trained(test_data, 'nanodet-plus-m-320').config)
+    report = load_model(model, WRAPPED[wrap](plus), wrap, strict=True)
+    assert report.loaded == report.total and not report.left_out
+
+
+@pytest.mark.parametrize('wrap', WRAPPED)
 def test_every_wrapping_loads_every_tensor(plus, test_data, wrap, tmp_path, caplog):
     path = tmp_path / 'file.ckpt'
     torch.save(WRAPPED[wrap](plus), path)
@@ -139,3 +149,20 @@ def test_detectors_init_cfg_loads_it(test_data, name):
     model.init_weights()
     stated = row.facts['checks']['head.gfl_cls.0.weight']['sum']
     assert model.bbox_head.gfl_cls[0].weight.double().sum().item() == pytest.approx(stated, 1e-6)
+
+
+def test_lightnings_class_in_a_file_is_never_imported(plus, tmp_path):
+    """Lightning before 1.5 has the class of a callback as a key."""
+    name = 'pytorch_lightning.callbacks.model_checkpoint'
+    module = ModuleType(name)
+    module.ModelCheckpoint = type('ModelCheckpoint', (), dict(__module__=name))
+    parts = [name.rsplit('.', i)[0] for i in (2, 1)]
+    sys.modules |= {part: ModuleType(part) for part in parts} | {name: module}
+    try:
+        torch.save(lightning(plus) | dict(callbacks={module.ModelCheckpoint: {}}),
+                   tmp_path / 'old.ckpt')  # fmt: skip
+    finally:
+        for part in (*parts, name):
+            del sys.modules[part]
+    assert len(read_checkpoint(tmp_path / 'old.ckpt')['state_dict']) == 2 * len(plus)
+    assert name not in sys.modules

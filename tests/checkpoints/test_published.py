@@ -1,7 +1,10 @@
 """Published models: the table, and fetching one file."""
 
 import hashlib
+import threading
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from runpy import run_path
 
 import pytest
@@ -9,6 +12,7 @@ import torch
 from paths import ROOT, TOOLS
 
 from shufflenet_det.checkpoints import published
+from shufflenet_det.checkpoints.download import cache_path
 from shufflenet_det.checkpoints.published import PUBLISHED, Published
 
 CONTENT = b'weights'
@@ -16,41 +20,55 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def row(tmp_path, monkeypatch) -> Published:
+def row(tmp_path, monkeypatch):
+    """A row whose file a server of this machine gives away once."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-    (tmp_path / 'given.ckpt').write_bytes(CONTENT)
-    url = (tmp_path / 'given.ckpt').as_uri()
-    return Published('nanodet/nanodet_m_320.py', url, 'model.ckpt', 1.0, sha256=DIGEST)
+    (tmp_path / 'model.ckpt').write_bytes(CONTENT)
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    monkeypatch.setattr(SimpleHTTPRequestHandler, 'log_message', lambda *_: None)
+    server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f'http://127.0.0.1:{server.server_port}/model.ckpt'
+    yield Published('nanodet/nanodet_m_320.py', url, 1.0, sha256=DIGEST)
+    server.shutdown()
 
 
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_row_names_a_config_and_a_file_of_its_own(name):
     assert (ROOT / 'configs' / PUBLISHED[name].config).is_file()
     assert PUBLISHED[name].url.startswith('https://')
-    assert sum(PUBLISHED[name].file == other.file for other in PUBLISHED.values()) == 1
+    assert sum(PUBLISHED[name].url == other.url for other in PUBLISHED.values()) == 1
 
 
 def test_file_is_fetched_once(row, tmp_path):
     path = published.fetch(row)
-    assert path == tmp_path / 'hub/checkpoints/model.ckpt' and path.read_bytes() == CONTENT
-    (tmp_path / 'given.ckpt').unlink()
+    assert path == cache_path(row.url) and path.read_bytes() == CONTENT
+    (tmp_path / 'model.ckpt').unlink()
     assert published.fetch(row) == path
-    assert [p.name for p in path.parent.iterdir()] == ['model.ckpt']
 
 
 def test_other_content_is_refused_and_not_kept(row):
     with pytest.raises(ValueError, match=f'SHA-256 is {DIGEST}, .* is 0{{64}}'):
         published.fetch(replace(row, sha256='0' * 64))
-    assert not list(published.cached_file(row).parent.iterdir())
+    assert not cache_path(row.url).exists()
+
+
+def test_own_file_is_refused_and_kept(row):
+    path = cache_path(row.url)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'other')
+    with pytest.raises(ValueError, match='delete the file'):
+        published.fetch(row)
+    assert path.exists()
 
 
 def test_proved_state_dict_is_taken_in_its_place(row):
     assert published.fetch(replace(row, sha256='0' * 64, proved=DIGEST)).is_file()
 
 
-def test_offline_says_where_the_file_goes(row):
-    with pytest.raises(OSError, match=r'download failed .*; put the file at .*/model\.ckpt$'):
-        published.fetch(replace(row, url='file:///nowhere.ckpt'))
+def test_missing_file_says_where_it_goes(row):
+    with pytest.raises(OSError, match=r'download failed .*; put the file at .*/gone\.ckpt'):
+        published.fetch(replace(row, url=row.url.replace('model', 'gone')))
 
 
 @pytest.mark.parametrize('sha256, verdict', [(DIGEST, 'verified'), (None, 'unverified')])
