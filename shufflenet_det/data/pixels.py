@@ -152,6 +152,28 @@ def _size_of(content: bytes) -> tuple[int, int]:
         return 0, 0
 
 
+def as_image(image: np.ndarray | str | Path) -> np.ndarray:
+    """A BGR image (H, W, 3) uint8 as it is, or the pixels of an image file.
+
+    Raises:
+        FileNotFoundError, ValueError: As :func:`read_image`; if an array is no such image.
+    """
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size:
+        if image.ndim == 3 and image.shape[2] == 3:
+            return image
+    given = (
+        f'{image.dtype} of shape {image.shape}'
+        if isinstance(image, np.ndarray)
+        else type(image).__name__
+    )
+    raise ValueError(
+        'the image must be a BGR array (H, W, 3) of uint8, as cv2.imread gives, or the path '
+        f'of an image file; got {given}'
+    )
+
+
 THINNEST = 100
 """Longer side / shorter side, at most."""
 

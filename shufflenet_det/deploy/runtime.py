@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy import ndarray
 
-from shufflenet_det.data.pixels import pad_thin, read_image
+from shufflenet_det.data.pixels import as_image, pad_thin
 
 METADATA_KEY = 'shufflenet_det'
 """Metadata property of the .onnx file that holds a `ModelInfo` as JSON."""
@@ -100,6 +100,7 @@ class Detector:
         num_threads: int = 0,
         providers: Sequence[str] = ('CPUExecutionProvider',),
     ) -> None:
+        self._given = Path(model).absolute(), num_threads, tuple(providers)
         self.session = _open(Path(model), num_threads, list(providers))
         self.info = _read_info(self.session, model)
         if self.info.output != 'detections':
@@ -108,6 +109,10 @@ class Detector:
                 '--backbone-only and --without-postprocess'
             )
         self.classes = self.info.classes
+
+    def __reduce__(self) -> tuple:
+        """Pickled for another process, which opens the file again."""
+        return type(self), self._given
 
     def __call__(self, image: ndarray | str | Path) -> tuple[ndarray, ndarray, ndarray]:
         """Boxes (K, 4) x1, y1, x2, y2 in pixels of the image, scores (K,) and labels (K,).
@@ -121,7 +126,7 @@ class Detector:
             FileNotFoundError: If the image file does not exist.
             ValueError: If it is no image.
         """
-        image = _checked(read_image(image) if isinstance(image, str | Path) else image)
+        image = as_image(image)
         padded = pad_thin(image)
         resized = padded if self.info.resize is None else self.info.resize(padded)
         batch = np.ascontiguousarray(resized.transpose(2, 0, 1)[None])
@@ -132,21 +137,6 @@ class Detector:
         factor = np.array([1 / width, 1 / height] * 2, dtype=boxes.dtype)
         limit = np.array(image.shape[1::-1] * 2, dtype=boxes.dtype)
         return (boxes[found] * factor).clip(0, limit), scores[found], labels[found]
-
-
-def _checked(image: ndarray) -> ndarray:
-    given = (
-        f'{image.dtype} of shape {image.shape}'
-        if isinstance(image, ndarray)
-        else type(image).__name__
-    )
-    right = isinstance(image, ndarray) and image.dtype == np.uint8
-    if not (right and image.ndim == 3 and image.shape[2] == 3 and image.size):
-        raise ValueError(
-            'the image must be a BGR array (H, W, 3) of uint8, as cv2.imread gives, or the path '
-            f'of an image file; got {given}'
-        )
-    return image
 
 
 def _open(path: Path, num_threads: int, providers: list[str]) -> onnxruntime.InferenceSession:

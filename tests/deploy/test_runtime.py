@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -99,9 +101,19 @@ def test_openvino_reads_the_same_file_and_agrees(exported, image):
         (np.zeros((0, 8, 3), np.uint8), r'shape \(0, 8, 3\)'),
     ],
 )
-def test_wrong_image_is_refused(single, image, given):
+@pytest.mark.parametrize('form', ['onnx', 'mmdet'])
+def test_wrong_image_is_refused(single, image, given, form):
+    predictor = Detector(single.onnx) if form == 'onnx' else single.predictor()
     with pytest.raises(ValueError, match=f'BGR array .* got .*{given}'):
-        Detector(single.onnx)(image)
+        predictor(image)
+
+
+def test_another_process_detects_the_same(single, image):
+    detector = Detector(single.onnx)
+    with ProcessPoolExecutor(1, get_context('spawn')) as pool:
+        (theirs,) = pool.map(detector, [image])
+    for ours, other in zip(detector(image), theirs, strict=True):
+        np.testing.assert_array_equal(ours, other)
 
 
 def test_missing_image_is_named(single, tmp_path):
