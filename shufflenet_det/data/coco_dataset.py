@@ -67,8 +67,26 @@ class CheckedCoco(COCO):
         return [ids[name.strip()] for name in names]
 
 
+class NotEmpty:
+    """A data set that says so where its filters leave no image."""
+
+    def filter_data(self) -> list[dict]:
+        """As of the plain data set.
+
+        Raises:
+            DataError: If nothing is left.
+        """
+        kept = super().filter_data()
+        if not kept:
+            raise DataError(
+                f'{self.ann_file}: of {len(self.data_list)} images none is left; '
+                f'filter_cfg={self.filter_cfg} leaves out small and empty ones'
+            )
+        return kept
+
+
 @DATASETS.register_module()
-class CheckedCocoDataset(CocoDataset):
+class CheckedCocoDataset(NotEmpty, CocoDataset):
     """`CocoDataset` whose annotations :func:`read_annotations` reads; labels follow names.
 
     Takes the arguments of `CocoDataset`.

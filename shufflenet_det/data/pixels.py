@@ -116,13 +116,13 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _check_jpeg(content: bytes) -> None:
+    key = hash(content)
+    if key in _intact:
+        return
     found = jpeg.parse(content)
     _check_size(found.width, found.height)
     if found.scans > MAX_SCANS:
         raise ValueError(f'{found.scans} scans, of at most {MAX_SCANS}: save the image anew')
-    key = hash(content)
-    if key in _intact:
-        return
     jpeg.check_blocks(content, found)
     if len(_intact) < REMEMBERED:
         _intact.add(key)

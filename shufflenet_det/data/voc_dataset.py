@@ -9,6 +9,7 @@ from mmdet.datasets import VOCDataset, XMLDataset
 from mmdet.registry import DATASETS
 
 from .annotations import Annotations
+from .coco_dataset import NotEmpty
 from .faults import CONSEQUENCES, WARNED
 from .voc import read_voc
 
@@ -59,7 +60,7 @@ def _instance(annotation: dict, label: int, dataset: XMLDataset) -> dict:
     return dict(bbox=[x, y, x + width, y + height], bbox_label=label, ignore_flag=int(ignored))
 
 
-class _Checked:
+class _Checked(NotEmpty):
     """Reads its list and its XML files through :func:`load_voc`."""
 
     def load_data_list(self) -> list[dict]:

@@ -53,6 +53,7 @@ class ProtectionHook(Hook):
     `CocoMetric` become `SafeCheckpointHook`, `ResumableTrainLoop`, `ResumableIterLoop`,
     `CheckedLoadImage` and `SafeCocoMetric` with the same settings; subclasses of them are left
     alone, and the log says so. Other training loops get everything but the bit-identical resume.
+    Data sets in COCO and Pascal VOC format are read anew where MMDetection reads them otherwise.
 
     Args:
         unreadable_images: ``'fail'``, or ``'skip'`` to train on another image and count.

@@ -133,6 +133,12 @@ def test_categories_of_another_order_between_splits_keep_their_names(made, tmp_p
     assert score_truth(val, sets[1], made.truth)['coco/bbox_mAP'] == 1
 
 
+def test_filters_that_leave_no_image_are_shown(made, tmp_path):
+    path = write(made, tmp_path / 'ann.json')
+    with pytest.raises(DataError, match='images none is left; filter_cfg=.*5000'):
+        dataset_of(path, made, filter_cfg=dict(min_size=5000))
+
+
 def test_training_file_without_objects_stops(made, tmp_path):
     made.content['annotations'] = []
     with pytest.raises(DataError, match='no object of .* nothing can be learnt'):

@@ -2,6 +2,7 @@ import copy
 import importlib.util
 import json
 import math
+import os
 
 import cv2
 import numpy as np
@@ -112,6 +113,13 @@ def test_what_is_no_annotation_file_is_an_error_with_its_path(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=str(path)):
         check.read_annotations(path)
+
+
+def test_only_regular_files_are_read(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.json')
+    for path in (tmp_path / 'pipe.json', '/dev/zero', tmp_path):
+        with pytest.raises(DataError, match=f'{path}: .*(not a regular file|directory)'):
+            check.read_annotations(path)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from shufflenet_det.data import generate_voc
 from shufflenet_det.data.annotations import DataError
 from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.pixels import read_image
+from shufflenet_det.data.training_check import read_anew
 
 
 @pytest.fixture(scope='module')
@@ -59,3 +60,11 @@ def test_clean_writes_a_coco_file_of_what_is_left(root, tmp_path, capsys):
     assert 'unreadable image: left out' in capsys.readouterr().out
     found = read_annotations(tmp_path / 'clean.json', root)
     assert len(found.content['images']) == 3 and found.told() == ''
+
+
+def test_data_set_of_mmdetection_is_read_anew_under_protection(root):
+    built = dataset(root, 'VOCDataset')
+    suffix('.JPG')(root)
+    assert read_anew(built)
+    assert built.get_data_info(0)['img_path'].endswith('.JPG')
+    assert contents(built) == contents(dataset(root))
