@@ -26,12 +26,16 @@ class ShuffleNetV2Arch:
             start at stride 8 (table 5), four at stride 4 (appendix table 2).
         last_conv: Output channels of the 1x1 conv behind the stages (conv5, or conv6).
         se: Squeeze-and-excitation in each unit (appendix figure 2b).
+        se_ratio: Hidden width of SE as part of the unit's output channels: 1/2 as printed for
+            v2-164; the macs of Table 8's 2x with SE are those of 1.
         residual: Residual connection in each stride-1 unit (appendix figure 2a).
         large_receptive_field: v2*, one more 3x3 depthwise conv before the first pointwise conv
             of each building block (section 4).
         keep_branch1_width: Branch 1 of a stage's first unit gives as many channels as it reads,
-            branch 2 the rest, as in Megvii's code (at 1.0x 24 + 92). Off, each gives half, as in
-            torchvision. Only the first stage of the table's nets differs, and none at 0.5x.
+            branch 2 the rest, as in Megvii's code (at 1.0x 24 + 92): the net of the printed macs,
+            within 0.5 %. Off, each gives half, as in torchvision, whose weights then load, with
+            0.7 to 1.3 % fewer macs. Only the first stage of the table's nets differs, and none at
+            0.5x.
         paper_macs: Multiply-adds at 224x224 with the 1000-way classifier, as printed.
         paper_params: Parameters with the classifier, as printed; None where the paper has none.
         pretrained: Public weights of the net on ImageNet; None where there are none.
@@ -41,6 +45,7 @@ class ShuffleNetV2Arch:
     stages: tuple[tuple[int, int], ...]
     last_conv: int
     se: bool = False
+    se_ratio: float = 0.5
     residual: bool = False
     large_receptive_field: bool = False
     keep_branch1_width: bool = False
@@ -67,6 +72,8 @@ class ShuffleNetV2Arch:
                 f'arch.stem={self.stem} has strides that do not make 2 together; with the max pool '
                 'it must end at stride 4'
             )
+        if not 0 < self.se_ratio <= 1:
+            raise ValueError(f'se_ratio={self.se_ratio} is not allowed; give more than 0, up to 1')
         if self.keep_branch1_width and any(a >= b for a, b in self.stage_widths):
             raise ValueError(
                 f'keep_branch1_width needs stages wider than their input, got {self.stage_widths}'

@@ -9,7 +9,7 @@ from torch.nn.functional import channel_shuffle
 from torch.utils.checkpoint import checkpoint
 
 from .base import LayerFactory, LevelBackbone
-from .peers import StageArch, shufflenet_v1_arch
+from .peer_archs import StageArch, shufflenet_v1_arch
 
 
 class GroupedUnit(nn.Module):
@@ -22,6 +22,7 @@ class GroupedUnit(nn.Module):
 
     Args:
         groups: (groups of the first 1x1 conv and of the shuffle, groups of the last one).
+        depthwise_convs: 3x3 depthwise convs; the first one strides.
         pooled: Concatenate the average-pooled input.
     """
 
@@ -34,6 +35,7 @@ class GroupedUnit(nn.Module):
         layers: LayerFactory,
         stride: int = 1,
         dilation: int = 1,
+        depthwise_convs: int = 1,
         pooled: bool = False,
         with_cp: bool = False,
     ) -> None:
@@ -49,6 +51,11 @@ class GroupedUnit(nn.Module):
         )
         self.expand = nn.Sequential(
             *layers.depthwise(middle, stride, dilation),
+            *(
+                layer
+                for _ in range(depthwise_convs - 1)
+                for layer in layers.depthwise(middle, 1, dilation)
+            ),
             *layers.conv_norm(middle, branch_out, 1, groups=self.shuffle_groups),
         )
         self.act = layers.act()
@@ -69,7 +76,7 @@ class GroupedUnit(nn.Module):
 
 
 class BottleneckBackbone(LevelBackbone):
-    """The net of a :class:`shufflenet_det.backbones.peers.StageArch`."""
+    """The net of a :class:`shufflenet_det.backbones.peer_archs.StageArch`."""
 
     arch: StageArch
 
@@ -86,8 +93,8 @@ class BottleneckBackbone(LevelBackbone):
         channels, num_units = self.arch.stages[index]
         groups = self.arch.groups
         common = dict(
-            bottleneck=self.arch.bottleneck, layers=self._layers, dilation=dilation,
-            with_cp=self.with_cp,
+            bottleneck=self.arch.bottleneck, depthwise_convs=self.arch.depthwise_convs,
+            layers=self._layers, dilation=dilation, with_cp=self.with_cp,
         )  # fmt: skip
         # Section 3.3: no groups on the first pointwise conv, whose input channels are few.
         first = GroupedUnit(
@@ -108,7 +115,8 @@ class ShuffleNetV1(BottleneckBackbone):
     Source: arXiv 1707.01083, table 1; V1-50 arXiv 1807.11164, appendix table 2.
 
     Args:
-        arch: ``'0.5x'``, ``'1.0x'``, ``'1.5x'``, ``'2.0x'``, or ``'50'`` (groups 3).
+        arch: ``'0.5x'``, ``'1.0x'``, ``'1.5x'``, ``'2.0x'``, or with groups 3 ``'50'``, as
+            V1-50 by its macs, or ``'50_caption'``, as the caption of its table.
         groups: 1, 2, 3, 4 or 8.
         kwargs: As in :class:`shufflenet_det.backbones.base.LevelBackbone`; levels 0 to 3.
 

@@ -79,7 +79,11 @@ class ShuffleUnit(BaseModule):
             *layers.conv_norm(half, out_channels - passed, 1),
             nn.Identity() if self.residual else layers.act(),
         )
-        self.se = SqueezeExcitation(out_channels - passed, half) if arch.se else None
+        self.se = (
+            SqueezeExcitation(out_channels - passed, round(out_channels * arch.se_ratio))
+            if arch.se
+            else None
+        )
         self.act = layers.act() if self.residual else None
 
     def process(self, x: Tensor) -> Tensor:
@@ -128,8 +132,9 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
     Args:
         arch: ``'0.5x'``, ``'1.0x'``, ``'1.5x'``, ``'2.0x'``, ``'50'``, ``'164'``, or a dict
             with the fields of :class:`shufflenet_det.archs.ShuffleNetV2Arch`.
-        se: Squeeze-and-excitation on or off; None takes the arch's own. Its hidden width is
-            half of the unit's output channels.
+        se: Squeeze-and-excitation on or off; None takes the arch's own.
+        se_ratio: Hidden width of SE as part of the unit's output channels; None takes the arch's
+            own, 1/2 in the table.
         residual: Residual connections on or off; None takes the arch's own.
         large_receptive_field: The v2* variant on or off; None takes the arch's own.
         keep_branch1_width: Megvii's own first unit on or off, which its files of 1.0x and wider
@@ -151,14 +156,15 @@ class ShuffleNetV2(PretrainedMixin, _IdentityPre, LevelBackbone):
         self,
         arch: str | Mapping | ShuffleNetV2Arch = '1.0x',
         se: bool | None = None,
+        se_ratio: float | None = None,
         residual: bool | None = None,
         large_receptive_field: bool | None = None,
         keep_branch1_width: bool | None = None,
         **kwargs,
     ) -> None:
         switches = dict(
-            se=se, residual=residual, large_receptive_field=large_receptive_field,
-            keep_branch1_width=keep_branch1_width,
+            se=se, se_ratio=se_ratio, residual=residual,
+            large_receptive_field=large_receptive_field, keep_branch1_width=keep_branch1_width,
         )  # fmt: skip
         super().__init__(
             replace(get_arch(arch), **{k: v for k, v in switches.items() if v is not None}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmdet.registry import MODELS
 
 from .base import check_choice
-from .peers import XCEPTION_ARCHS
+from .peer_archs import XCEPTION_ARCHS
 from .shufflenet_v1 import BottleneckBackbone
 
 
@@ -15,10 +15,12 @@ class Xception(BottleneckBackbone):
 
     Source: arXiv 1711.07264, table 7. A unit is ShuffleNet V1's with one group, which is what
     arXiv 1707.01083, section 3.2, calls Xception-like; 1.0x then has 143M of the 145M macs
-    that are printed.
+    that are printed. arXiv 1807.11164, section 4, says that a unit's receptive field is 7, which
+    needs three depthwise convs and gives 155M.
 
     Args:
-        arch: ``'0.5x'``, ``'1.0x'``, ``'1.5x'`` or ``'2.0x'``.
+        arch: ``'0.5x'``, ``'1.0x'``, ``'1.5x'`` or ``'2.0x'``, or with ``_rf7`` behind it, as
+            ``'1.0x_rf7'``, that of three depthwise convs.
         kwargs: As in :class:`shufflenet_det.backbones.base.LevelBackbone`; levels 0 to 3.
 
     Raises:

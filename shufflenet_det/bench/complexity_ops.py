@@ -146,7 +146,7 @@ NO_MACS = {
     aten.upsample_nearest2d, aten.upsample_bilinear2d,
     # data movement: concatenation, channel shuffle, copies
     aten.cat, aten.stack, aten.clone, aten.copy_, aten._to_copy, aten.channel_shuffle,
-    aten.constant_pad_nd, aten.index, aten.gather, aten.native_channel_shuffle,
+    aten.constant_pad_nd, aten.index, aten.index_select, aten.gather, aten.native_channel_shuffle,
     aten.new_zeros, aten.zeros, aten.ones, aten.empty, aten.full, aten.arange,
 }  # fmt: skip
 """They have no macs by the convention above, but move bytes."""

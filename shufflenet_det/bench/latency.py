@@ -49,7 +49,7 @@ def pick(patterns: Iterable[str]) -> list[str]:
 
 def _fits(name: str, pattern: str) -> bool:
     if pattern == 'table8':
-        return NETWORKS[name].table8 is not None
+        return NETWORKS[name].table8 is not None and NETWORKS[name].other_of is None
     return pattern == 'all' or fnmatchcase(name, pattern)
 
 

@@ -19,6 +19,7 @@ from shufflenet_det.backbones.peers import NETWORKS
 from shufflenet_det.checkpoints.published import PUBLISHED
 from shufflenet_det.training.launch import load_config
 
+from .complexity import network_complexity
 from .environment import read_results
 
 INDEX, METAFILE = 'model-index.yml', 'metafile.yml'
@@ -33,7 +34,7 @@ PAPERS = {
 }
 """Type of detector -> its paper, where it is not one of mmdet's own."""
 
-VARIANTS = ('se', 'residual', 'large_receptive_field')
+VARIANTS = ('se', 'residual', 'large_receptive_field', 'keep_branch1_width')
 """Switches of a backbone that make it another network than its row of the table."""
 
 
@@ -83,9 +84,7 @@ def _model(root: Path, path: Path, cfg: Config, results: Mapping[str, Mapping]) 
     metadata['Batch Size'] = cfg.get('auto_scale_lr', {}).get(
         'base_batch_size', cfg.train_dataloader.batch_size
     )
-    metadata['Backbone Macs (224x224 with classifier, as published)'] = published_macs(
-        cfg.model.backbone
-    )
+    metadata |= _macs(cfg.model.backbone)
     metadata['inference time (ms/im)'] = list(_times(path.stem, results)) or None
     name = path.relative_to(root).as_posix()
     row = {
@@ -122,17 +121,31 @@ def parameters(model: Mapping) -> int:
     return sum(p.numel() for n, p in detector.named_parameters() if not n.startswith(skipped))
 
 
-def published_macs(backbone: Mapping) -> int | None:
-    """What the tables print for a backbone of this config; None where they have no such row."""
+def published_name(backbone: Mapping) -> str | None:
+    """Row of the table of networks that a backbone of this config is, if its macs are printed."""
     switched = {name for name in VARIANTS if backbone.get(name)}
     fits = [
-        network
-        for network in NETWORKS.values()
+        name
+        for name, network in NETWORKS.items()
         if all(backbone.get(key) == value for key, value in network.backbone.items())
         and switched <= set(network.backbone)
     ]
-    best = max(fits, key=lambda network: len(network.backbone), default=None)
-    return int(best.macs) if best and best.macs and best.size == 224 else None
+    best = max(fits, key=lambda name: len(NETWORKS[name].backbone), default=None)
+    row = NETWORKS.get(best)
+    return best if row and row.macs and row.size == 224 else None
+
+
+def _macs(backbone: Mapping) -> dict:
+    """Published and counted macs of a backbone, and how the paper is read where it can be twice."""
+    name = published_name(backbone)
+    if name is None:
+        return {}
+    counted, classifier = network_complexity(name, (224, 224))
+    return {
+        'Backbone Macs (224x224 with classifier, as published)': int(NETWORKS[name].macs),
+        'Backbone Macs (224x224 with classifier, counted)': counted.total.macs + classifier.macs,
+        'Backbone Reading': NETWORKS[name].reading,
+    }
 
 
 def _times(name: str, results: Mapping[str, Mapping]) -> Iterator[dict]:

@@ -34,7 +34,7 @@ Figures = dict[str, Figure]
 
 def family(arch: str) -> str:
     """``snv2`` of ``snv2_1.0x``, and ``snv2_se`` of ``snv2_2.0x_se``, which is no wider net."""
-    return arch.partition('_')[0] + '_se' * arch.endswith('_se')
+    return arch.partition('_')[0] + '_se' * ('_se' in arch)
 
 
 def latency_figures(result: Mapping) -> Figures:

@@ -44,7 +44,8 @@ def markdown_tables(results: Mapping[str, Mapping]) -> dict[str, str]:
     for name, result in results.items():
         where = conditions(result.get('environment', {}))
         for number, table in enumerate(tables_of(result)):
-            text = f'{table.caption} {where}.\n\n{markdown(table)}\n'
+            caption = f'{table.caption} {where}.' if where else table.caption
+            text = f'{caption}\n\n{markdown(table)}\n'
             found[f'{name}/{table.name}'] = text
             if number == 0:
                 found[name] = text

@@ -10,6 +10,7 @@ from .forms import OF_SHUFFLENET_V2
 from .intervals import Ratio
 from .paper.printed import paper_speed
 from .paper.profile_views import decomposition_tables, guideline_tables
+from .paper.readings import reading_table
 from .paper.table7 import table as table7
 from .photos.views import accuracy_tables, step_tables
 from .proofs.converters import tables as converters
@@ -176,6 +177,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'operators': operator_tables,
     'converters': converters,
     'nanodet': nanodet,
+    'readings': lambda result: [reading_table(result)],
     'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],
     'overhead': overhead_tables,

@@ -64,7 +64,8 @@ class ShuffleFreeUnit(nn.Module):
         self.depthwise = conv(mid, mid, 3, stride, dilation)
         self.project = self._writer(mid, index + 1)
         written = plan.written_order(index + 1)
-        self.se = SqueezeExcitation(len(written), plan.half) if arch.se else nn.Identity()
+        hidden = round(2 * plan.half * arch.se_ratio)
+        self.se = SqueezeExcitation(len(written), hidden) if arch.se else nn.Identity()
         self.act = build_activation_layer(act_cfg)
         skip = None
         if residual:

@@ -144,6 +144,7 @@ def test_layers_follow_the_config():
         (dict(out_indices=()), 'out_indices='),
         (dict(out_indices=3), r'give a tuple, such as \(3,\)'),
         (dict(frozen_stages=6), r'frozen_stages=6 is not allowed; choose one of \[-1, 0, 1'),
+        (dict(se_ratio=1.5), 'se_ratio=1.5 is not allowed; give more than 0, up to 1'),
         (dict(output_stride=8), r'choose one of \[16, 32\]'),
         (
             dict(last_dilation=2),

@@ -55,19 +55,26 @@ def test_parameters_are_those_of_the_built_net():
 
 
 @pytest.mark.parametrize(
-    'backbone, macs',
+    'backbone, name',
     [
-        (dict(type='ShuffleNetV2', arch='1.0x'), 146e6),
-        (dict(type='ShuffleNetV2', arch='1.0x', frozen_stages=2), 146e6),
+        (dict(type='ShuffleNetV2', arch='1.0x'), 'snv2_1.0x'),
+        (dict(type='ShuffleNetV2', arch='1.0x', frozen_stages=2), 'snv2_1.0x'),
+        (dict(type='ShuffleNetV2', arch='1.0x', keep_branch1_width=True), 'snv2_1.0x_megvii'),
         (dict(type='ShuffleNetV2', arch='1.0x', se=True), None),
         (dict(type='ShuffleNetV2', arch='1.0x', large_receptive_field=True), None),
-        (dict(type='ShuffleNetV1', arch='2.0x', groups=3), 524e6),
+        (dict(type='ShuffleNetV1', arch='2.0x', groups=3), 'snv1_2.0x'),
         (dict(type='ShuffleNetV1', arch='2.0x', groups=8), None),
         (dict(type='ResNet', depth=50), None),
     ],
 )
-def test_published_macs_belong_to_the_same_net(backbone, macs):
-    assert model_index.published_macs(backbone) == macs
+def test_published_macs_belong_to_the_same_net(backbone, name):
+    assert model_index.published_name(backbone) == name
+
+
+def test_published_and_counted_macs_stand_beside_each_other():
+    published, counted, reading = model_index._macs(dict(type='ShuffleNetV2', arch='1.0x')).values()
+    assert (published, counted) == (146_000_000, 144_908_992)
+    assert 'torchvision' in reading
 
 
 def test_results_and_times_are_found():

@@ -19,6 +19,7 @@ TINY_4_STAGES = dict(stem=((8, 2), (6, 1)), stages=((8, 3), *TINY['stages']), la
 VARIANTS = {
     'plain': dict(),
     'se': dict(se=True),
+    'se_full': dict(se=True, se_ratio=1.0),
     'residual': dict(residual=True),
     'se_residual': dict(se=True, residual=True),
     'v2*': dict(large_receptive_field=True),
