@@ -5,5 +5,6 @@ num_classes = _base_.photo_classes
 model = dict(
     data_preprocessor=_base_.data_preprocessor,
     backbone=dict(_delete_=True, **_base_.backbone),
+    neck=dict(_delete_=True, **_base_.neck),
     roi_head=dict(bbox_head=dict(num_classes=num_classes)),
 )

@@ -5,5 +5,6 @@ num_classes = _base_.photo_classes
 model = dict(
     data_preprocessor=_base_.data_preprocessor,
     backbone=_base_.backbone,
+    neck=_base_.neck,
     bbox_head=dict(num_classes=num_classes),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 SPLITS = ('train', 'val', 'test')
 
-REFERENCE_IMAGES, REFERENCE_EPOCHS = 448, 40
+REFERENCE_IMAGES, REFERENCE_EPOCHS = 448, 24
 """The set that the length of the schedule was chosen on."""
 
 

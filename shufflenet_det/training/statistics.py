@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,15 +17,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .rng import seeded
 
+NECKS = ('neck', 'aux_neck')
+"""Parts of a detector that read the backbone's levels; the second is NanoDet-Plus's."""
+
 
 @HOOKS.register_module()
 class UnfoldBNHook(Hook):
-    """Gives the backbone's BN layers the statistics of training images, before the first step.
+    """Gives BN layers that were folded the statistics of training images, before the first step.
 
     Weights of a runtime (NCNN and others) come with BN folded into the convs and written as the
     identity. In training mode such a layer would rescale every channel. Here mean and variance
-    are measured, and weight and bias set so that every output stays as it is. A training that
-    goes on is left alone, and so is a backbone whose statistics are not those of an identity.
+    are measured in backbone and neck, and weight and bias set so that every output stays as it
+    is. A training that goes on is left alone, and so are layers that are no identity.
 
     Args:
         images: Number of training images, taken evenly from all.
@@ -38,7 +42,7 @@ class UnfoldBNHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if runner.iter or not any(map(is_folded, norms(model.backbone))):
+        if runner.iter or not folded_norms(model):
             return
         dataset = runner.train_dataloader.dataset
         chosen = np.linspace(0, len(dataset) - 1, min(self.images, len(dataset)), dtype=int)
@@ -48,39 +52,47 @@ class UnfoldBNHook(Hook):
             model.data_preprocessor(pseudo_collate(samples[i : i + self.batch_size]))['inputs']
             for i in range(0, len(samples), self.batch_size)
         ]
-        count = unfold_bn(model.backbone, batches)
+        count = unfold_bn(model, batches, partial(_run_features, model))
         runner.logger.info(f'{count} BN layers got the statistics of {len(samples)} images')
 
 
-def norms(module: nn.Module) -> list[_BatchNorm]:
-    """BN layers with running statistics."""
-    found = (m for m in module.modules() if isinstance(m, _BatchNorm))
-    return [norm for norm in found if norm.running_mean is not None]
+def _run_features(model: nn.Module, images: Tensor) -> None:
+    levels = model.backbone(images)
+    for neck in filter(None, (getattr(model, name, None) for name in NECKS)):
+        neck(levels)
 
 
-def is_folded(norm: _BatchNorm) -> bool:
-    """Whether statistics are those of an identity, mean 0 and variance 1, and the bias is not 0.
+def folded_norms(module: nn.Module) -> list[_BatchNorm]:
+    """BN layers whose statistics are those of an identity, mean 0 and variance 1.
 
-    A fresh layer has no bias.
+    A fresh layer is one too, but has no bias.
     """
-    var = norm.running_var
-    identity = not norm.running_mean.any() and (var - 1).abs().max() <= 2 * norm.eps
-    return bool(identity and norm.bias is not None and norm.bias.any())
+    return [m for m in module.modules() if isinstance(m, _BatchNorm) and _is_folded(m)]
+
+
+def _is_folded(norm: _BatchNorm) -> bool:
+    mean, var = norm.running_mean, norm.running_var
+    if mean is None or norm.bias is None or mean.any():
+        return False
+    return bool((var - 1).abs().max() <= 2 * norm.eps and norm.bias.any())
 
 
 @torch.no_grad()
-def unfold_bn(module: nn.Module, batches: Sequence[Tensor]) -> int:
-    """Measure the statistics of BN layers, and keep the outputs of the module in eval mode.
+def unfold_bn(
+    module: nn.Module, batches: Sequence[Tensor], forward: Callable[[Tensor], object] | None = None
+) -> int:
+    """Measure the statistics of folded BN layers; what the module computes in eval mode stays.
 
     Args:
         module: Its BN layers change in place.
-        batches: Inputs (N, C, H, W) of the module.
+        batches: Inputs (N, C, H, W).
+        forward: Runs the layers; the module itself unless given. Those it does not reach are left
+            alone.
 
     Returns:
         Number of layers that were changed.
     """
-    layers, was_training = norms(module), module.training
-    sums = {norm: [0, 0.0, 0.0] for norm in layers}
+    sums = {norm: [0, 0.0, 0.0] for norm in folded_norms(module)}
 
     def add(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0].double()
@@ -88,16 +100,19 @@ def unfold_bn(module: nn.Module, batches: Sequence[Tensor]) -> int:
         sums[norm][1] += x.sum((0, 2, 3))
         sums[norm][2] += x.square().sum((0, 2, 3))
 
-    handles = [norm.register_forward_pre_hook(add) for norm in layers]
+    handles = [norm.register_forward_pre_hook(add) for norm in sums]
+    modes = {m: m.training for m in module.modules()}
     module.eval()
     for batch in batches:
-        module(batch)
-    module.train(was_training)
+        (forward or module)(batch)
     for handle in handles:
         handle.remove()
-    for norm, (count, total, squares) in sums.items():
+    for part, training in modes.items():
+        part.training = training
+    reached = {norm: found for norm, found in sums.items() if found[0]}
+    for norm, (count, total, squares) in reached.items():
         _set(norm, total / count, squares / count)
-    return len(layers)
+    return len(reached)
 
 
 def _set(norm: _BatchNorm, mean: Tensor, square: Tensor) -> None:

@@ -1,13 +1,7 @@
 # Faster R-CNN on the same pyramid: RoI align of its 96 channels and two layers of 256.
-_base_ = ['mmdet::_base_/models/faster-rcnn_r50_fpn.py']
-
-from shufflenet_det.archs import out_channels
+_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
 
 model = dict(
-    neck=dict(
-        in_channels=out_channels('1.0x', (1, 2, 3)), out_channels=96, num_outs=4,
-        norm_cfg=dict(type='BN'),
-    ),
     rpn_head=dict(
         in_channels=96, feat_channels=96,
         anchor_generator=dict(scales=[2, 4], strides=[8, 16, 32, 64]),

@@ -1,6 +1,4 @@
 # GFL with two convs a branch; anchors of 5 strides, as for low resolutions usual.
-_base_ = './fpn.py'
-
 model = dict(
     type='GFL',
     bbox_head=dict(

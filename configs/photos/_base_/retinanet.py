@@ -1,6 +1,4 @@
 # RetinaNet with two convs a branch; anchors from 24 px.
-_base_ = './fpn.py'
-
 model = dict(
     type='RetinaNet',
     bbox_head=dict(

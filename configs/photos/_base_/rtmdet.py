@@ -1,9 +1,6 @@
 # RTMDet's head with two convs a branch, on the same pyramid.
-_base_ = './fpn.py'
-
 model = dict(
     type='RTMDet',
-    neck=dict(num_outs=3),
     bbox_head=dict(
         type='RTMDetSepBNHead',
         in_channels=96,
@@ -14,7 +11,7 @@ model = dict(
         exp_on_reg=False,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='ReLU', inplace=True),
-        anchor_generator=dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32]),
+        anchor_generator=dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32, 64]),
         bbox_coder=dict(type='DistancePointBBoxCoder'),
         loss_cls=dict(type='QualityFocalLoss', use_sigmoid=True, beta=2.0, loss_weight=1.0),
         loss_bbox=dict(type='GIoULoss', loss_weight=2.0),

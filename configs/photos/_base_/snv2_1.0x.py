@@ -1,5 +1,11 @@
-# ShuffleNet V2 1.0x as NanoDet-Plus-m trained it on COCO: BGR, LeakyReLU, BN folded into the convs,
-# so that BN has no statistics to speak of and stays in eval mode.
+# ShuffleNet V2 1.0x and Ghost-PAN as NanoDet-Plus-m trained them on COCO: BGR, LeakyReLU, BN folded
+# into the convs, whose statistics UnfoldBNHook measures.
+_base_ = []
+
+from shufflenet_det.archs import out_channels
+
+levels = (1, 2, 3)
+weights = '{{$NANODET_PLUS:data/nanodet_plus_m_416.pth}}'
 data_preprocessor = dict(
     type='DetDataPreprocessor',
     mean=[103.53, 116.28, 123.675],
@@ -10,11 +16,19 @@ data_preprocessor = dict(
 backbone = dict(
     type='ShuffleNetV2',
     arch='1.0x',
-    out_indices=(1, 2, 3),
+    out_indices=levels,
     act_cfg=dict(type='LeakyReLU', negative_slope=0.1, inplace=True),
-    output_stride=32,
     norm_cfg=dict(type='BN', requires_grad=True),
+    output_stride=32,
     frozen_stages=2,
-    norm_eval=True,
-    init_cfg=dict(type='Pretrained', checkpoint='{{$SNV2_1_0X:data/nanodet_plus_m_416.pth}}'),
+    norm_eval=False,
+    init_cfg=dict(type='Pretrained', checkpoint=weights),
 )
+neck = dict(
+    type='GhostPAN',
+    in_channels=out_channels('1.0x', levels),
+    out_channels=96,
+    num_outs=4,
+    init_cfg=dict(type='Pretrained', checkpoint=weights, prefix='neck.'),
+)
+custom_hooks = [dict(type='UnfoldBNHook')]

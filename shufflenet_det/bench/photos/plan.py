@@ -9,14 +9,47 @@ from .training import Run
 
 OURS = 'lighthead_fpn_1.0x_320'
 PEERS = (
-    'gfl_1.0x_320', 'retinanet_1.0x_320', 'rtmdet_1.0x_320', 'yolox_1.0x_320',
-    'ssdlite_1.0x_320', 'faster_rcnn_1.0x_320',
+    'gfl_1.0x_320', 'retinanet_1.0x_320', 'rtmdet_1.0x_320', 'nanodet_plus_1.0x_320',
+    'yolox_1.0x_320', 'ssdlite_1.0x_320', 'faster_rcnn_1.0x_320',
 )  # fmt: skip
-"""Of which the first three are compared first."""
+"""Of which the first four are compared first."""
 
 RATE = 'optim_wrapper.optimizer.lr'
-RATES = (0.002, 0.004, 0.008)
+RATES = (0.001, 0.002, 0.004)
 SEARCH_EPOCHS = 8
+
+RPN = 'model.train_cfg.rpn.assigner'
+SAMPLER = 'model.train_cfg.rcnn.sampler'
+THIN_MAP = 'model.roi_head.thin_map'
+MULTIPLIER = 'optim_wrapper.paramwise_cfg.custom_keys'
+STEPS: dict[str, dict[str, object]] = {
+    'the recipe': {},
+    'fresh neck': {'model.neck.init_cfg': None},
+    'BN as the file has it': {'custom_hooks': [], 'model.backbone.norm_eval': True},
+    'nothing frozen': {'model.backbone.frozen_stages': -1},
+    'backbone frozen': {'model.backbone.frozen_stages': 4},
+    'same rate for the backbone': {f'{MULTIPLIER}.backbone.lr_mult': 1.0},
+    'batch 4': {'train_dataloader.batch_size': 4},
+    'RPN positive from IoU .7': {f'{RPN}.pos_iou_thr': 0.7, f'{RPN}.neg_iou_thr': 0.3},
+    "the paper's weights of box losses": {
+        'model.rpn_head.loss_bbox.loss_weight': 1.0,
+        'model.roi_head.bbox_head.loss_bbox.loss_weight': 2.0,
+    },
+    'half of the RoIs positive': {f'{SAMPLER}.pos_fraction': 0.5},
+    "the paper's gradient factor": {f'{THIN_MAP}.gradient_factor': 3.0},
+    'thin map without BN': {f'{THIN_MAP}.norm_cfg': None},
+    'thin map 64 channels inside': {f'{THIN_MAP}.mid_channels': 64},
+    'anchors of three scales': {'model.rpn_head.anchor_generator.scales': [2, 2.83, 4]},
+}
+"""Settings that a step changes in the recipe, everything else left as it is."""
+
+
+def recipe() -> Iterator[Run]:
+    """The recipe with one thing changed at a time, on aquarium."""
+    first = next(iter(STEPS))
+    for step, changes in STEPS.items():
+        than = '' if step == first else first
+        yield Run('aquarium', OURS, 0, SEARCH_EPOCHS, changes, step, than)
 
 
 def rates(configs: tuple[str, ...] = (OURS, *PEERS)) -> Iterator[Run]:
@@ -29,8 +62,8 @@ def rates(configs: tuple[str, ...] = (OURS, *PEERS)) -> Iterator[Run]:
 def comparison() -> Iterator[Run]:
     """One recipe, unchanged, in the order of what it tells."""
     for configs, sets in (
-        ((OURS, *PEERS[:3]), ('bccd', 'aquarium')),
-        (PEERS[3:], ('bccd', 'aquarium')),
+        ((OURS, *PEERS[:4]), ('bccd', 'aquarium')),
+        (PEERS[4:], ('bccd', 'aquarium')),
         ((OURS, *PEERS), ('fruits15',)),
     ):
         yield from (Run(data, config) for data in sets for config in configs)
@@ -52,6 +85,7 @@ class Plan:
 
 
 PLANS = dict(
+    recipe=Plan(recipe, 'photo steps', ('val',)),
     rates=Plan(rates, 'photo steps', ('val',)),
     comparison=Plan(comparison, 'photos', ('val', 'test')),
 )
