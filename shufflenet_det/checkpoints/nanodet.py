@@ -63,3 +63,22 @@ def _renamed(key: str) -> str:
     for pattern, replacement in _RENAMED:
         key = re.sub(pattern, replacement, key)
     return key
+
+
+def part_of(checkpoint: Mapping, prefix: str) -> dict[str, Tensor]:
+    """The tensors of one part of a detector, in a file of NanoDet's own project or of ours.
+
+    Args:
+        checkpoint: Content of a file.
+        prefix: Of the part's names here, e.g. ``'neck.'``.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    state = checkpoint.get('state_dict', checkpoint)
+    state = from_nanodet(state) if is_nanodet(state) else state
+    part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    if not part:
+        parts = sorted({key.partition('.')[0] for key in state})
+        raise ValueError(f'no tensor of the file begins with {prefix!r}; its parts are {parts}')
+    return part

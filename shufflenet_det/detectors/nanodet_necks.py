@@ -8,8 +8,13 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.registry import MODELS
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+
+from shufflenet_det.checkpoints.download import resolve
+from shufflenet_det.checkpoints.files import read_checkpoint
+from shufflenet_det.checkpoints.nanodet import part_of
 
 LEAKY = dict(type='LeakyReLU', negative_slope=0.1)
 """NanoDet's activation, in the backbone too."""
@@ -103,7 +108,9 @@ class GhostPAN(BaseModule):
         out_channels: Of every output.
         num_outs: Levels given out.
         kernel_size: Of the depthwise convs in shortcuts and downsampling, odd.
-        norm_cfg, act_cfg, init_cfg: As in every MMDetection module.
+        norm_cfg, act_cfg: As in every MMDetection module.
+        init_cfg: As there; ``dict(type='Pretrained', checkpoint=FILE, prefix='neck.')`` reads files
+            of NanoDet's own project too.
     """
 
     def __init__(
@@ -137,6 +144,17 @@ class GhostPAN(BaseModule):
         self.bottom_up_blocks = nn.ModuleList(block() for _ in steps)
         self.extra_lvl_in_conv = nn.ModuleList(halving() for _ in extra)
         self.extra_lvl_out_conv = nn.ModuleList(halving() for _ in extra)
+
+    def init_weights(self) -> None:
+        """Initialise as ``BaseModule`` does, or load what ``Pretrained`` names."""
+        given = self.init_cfg or {}
+        if self.is_init or given.get('type') != 'Pretrained':
+            super().init_weights()
+            return
+        content = read_checkpoint(resolve(given['checkpoint']))
+        self.load_state_dict(part_of(content, given['prefix']))
+        print_log(f'neck loaded from {given["checkpoint"]}', logger='current')
+        self.is_init = True
 
     def forward(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
         inner = [conv(x) for conv, x in zip(self.lateral_convs, levels, strict=True)]

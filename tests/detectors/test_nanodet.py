@@ -8,7 +8,9 @@ from mmengine.structures import InstanceData
 from nanodet_cases import CONFIGS, TRAINED, epoch, samples, small, squares, total, trained, waves
 from paths import ROOT
 
+from shufflenet_det.checkpoints.nanodet import part_of
 from shufflenet_det.deploy.predict import MMDetPredictor, read_image
+from shufflenet_det.detectors.nanodet_necks import GhostPAN
 from shufflenet_det.training.launch import load_config
 
 TOLERANCE = 1e-4
@@ -213,3 +215,28 @@ def test_distance_to_the_centre_costs_nothing():
     )  # fmt: skip
     objects = InstanceData(bboxes=torch.tensor([[8.0, 8, 128, 128]]), labels=torch.tensor([1]))
     assert assigner.assign(predicted, objects).gt_inds.tolist() == [0, 1, 0]
+
+
+def test_neck_alone_loads_from_a_file_of_a_whole_detector(tmp_path):
+    given = GhostPAN([116, 232, 464]).state_dict()
+    file = tmp_path / 'file.pth'
+    torch.save(dict(state_dict={f'neck.{key}': value for key, value in given.items()}), file)
+    init_cfg = dict(type='Pretrained', checkpoint=str(file), prefix='neck.')
+    neck = GhostPAN([116, 232, 464], init_cfg=init_cfg)
+    neck.init_weights()
+    assert all(torch.equal(value, given[key]) for key, value in neck.state_dict().items())
+
+
+@pytest.mark.parametrize('name', ['plus_m_320'])
+def test_neck_alone_loads_from_a_file_of_nanodets_own(name, test_data):
+    (file,) = (test_data / 'nanodet' / name).glob('*.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(file), prefix='neck.')
+    neck = GhostPAN([116, 232, 464], init_cfg=init_cfg)
+    neck.init_weights()
+    theirs = torch.load(file, weights_only=True)['fpn.reduce_layers.0.conv.weight']
+    assert torch.equal(neck.lateral_convs[0].conv.weight, theirs.float())
+
+
+def test_file_without_the_part_names_its_parts():
+    with pytest.raises(ValueError, match='bbox_head'):
+        part_of({'bbox_head.weight': torch.ones(1)}, 'neck.')

@@ -15,6 +15,7 @@ model = dict(
             out_channels=10 * bins**2,
             norm_cfg=dict(type='BN'),
             gradient_factor=1.0,
+            init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
         ),
         bbox_roi_extractor=dict(finest_scale=28, roi_layer=dict(output_size=bins)),
         bbox_head=dict(

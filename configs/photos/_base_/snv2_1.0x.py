@@ -1,11 +1,14 @@
 # ShuffleNet V2 1.0x and Ghost-PAN as NanoDet-Plus-m trained them on COCO: BGR, LeakyReLU, BN folded
-# into the convs, whose statistics UnfoldBNHook measures.
+# into the convs, whose statistics UnfoldBNHook measures. NANODET_PLUS is the file of the weights;
+# unless it is set, the published one is fetched.
 _base_ = []
 
 from shufflenet_det.archs import out_channels
+from shufflenet_det.checkpoints.published import published
 
 levels = (1, 2, 3)
-weights = '{{$NANODET_PLUS:data/nanodet_plus_m_416.pth}}'
+given = '{{$NANODET_PLUS:published}}'
+weights = published('nanodet-plus-m-416').url if given == 'published' else given
 data_preprocessor = dict(
     type='DetDataPreprocessor',
     mean=[103.53, 116.28, 123.675],
