@@ -98,7 +98,12 @@ def text(*keys: str) -> Callable[[dict], None]:
 
 
 def floats(*keys: str) -> Callable[[dict], None]:
-    return lambda entry: entry.update({key: float(entry[key]) for key in keys})
+    def change(entry: dict) -> None:
+        for key in keys:
+            if not str(entry[key]).startswith('img-'):
+                entry[key] = float(entry[key])
+
+    return change
 
 
 def polygon(entry: dict) -> None:
@@ -112,7 +117,7 @@ def text_ids(made: Made) -> None:
     for image in made.content['images']:
         image['id'] = f'img-{image["id"]}'
     for annotation in made.content['annotations']:
-        annotation['image_id'] = f'img-{annotation["image_id"]}'
+        annotation['image_id'] = f'img-{int(float(annotation["image_id"]))}'
 
 
 def root_category(made: Made) -> None:

@@ -6,11 +6,11 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from pycocotools.coco import COCO
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.data.coco_dataset import CheckedCoco
 from shufflenet_det.deploy.evaluate import agreement, coco_map, detect_all
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.runtime import Detector
@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     rows = []
-    coco = COCO(args.annotations)
+    coco = CheckedCoco(args.annotations, args.images)
     detectors = [Detector(model) for model in args.models]
     predictor = MMDetPredictor(args.config, args.checkpoint, 'cpu')
     reference = detect_all(predictor, coco, args.images)

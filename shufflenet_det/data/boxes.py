@@ -71,13 +71,13 @@ class References:
     def targets(self, entry: Mapping) -> dict[str, object]:
         """The ids that an annotation means, None for unknown ones."""
         return {
-            'image_id': self.image_ids.get(identifier(entry['image_id'])),
-            'category_id': self.category_ids.get(identifier(entry['category_id'])),
+            'image_id': _meant(entry['image_id'], self.image_ids),
+            'category_id': _meant(entry['category_id'], self.category_ids),
         }
 
     def image_of(self, entry: Mapping) -> Mapping:
         """The image of an annotation; empty where it is unknown."""
-        return self.images.get(self.image_ids.get(identifier(entry['image_id'])), {})
+        return self.images.get(_meant(entry['image_id'], self.image_ids), {})
 
     def file_of(self, entry: Mapping) -> str:
         """The file of that image."""
@@ -91,6 +91,12 @@ class References:
             elif known is None:
                 ids = sorted(set(self.category_ids.values()), key=repr)
                 yield 'unknown category', f'{entry[key]!r:.40}, known {ids[:10]}'
+
+
+def _meant(value: object, known: Mapping) -> object:
+    """The id that a value writes, as 7, 7.0, '7' or '7.0'; None where there is none."""
+    written = identifier(value)
+    return known.get(written, known.get(whole(value)))
 
 
 def read_annotation(
