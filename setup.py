@@ -8,7 +8,7 @@ from setuptools import Distribution, find_packages, setup
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
 AT_STARTUP = [f'shufflenet_det/integration/shufflenet_det{end}' for end in ('.pth', '_startup.py')]
-DEPLOY = ['onnx>=1.16', 'onnxruntime>=1.17', 'onnxscript>=0.7']
+DEPLOY = ['onnx>=1.17', 'onnxruntime>=1.19', 'onnxscript>=0.7']
 
 
 class DistributionWithData(Distribution):
@@ -88,7 +88,7 @@ setup(
         'scipy',
     ],
     extras_require={
-        'lite': ['mmcv-lite>=2.0.0rc4,<2.2.0'],
+        'lite': ['mmcv-lite>=2.0.0,<2.2.0'],
         'deploy': DEPLOY,
         'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY],
     },
