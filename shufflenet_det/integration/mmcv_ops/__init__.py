@@ -29,7 +29,19 @@ from .focal import (
 )
 from .masked import masked_col2im_forward, masked_im2col_forward
 from .rois import roi_align_backward, roi_align_forward, roi_pool_backward, roi_pool_forward
-from .rotated import box_iou_quadri, box_iou_rotated, nms_quadri, nms_rotated
+from .rotated import (
+    box_iou_quadri,
+    box_iou_rotated,
+    nms_quadri,
+    nms_rotated,
+    points_in_polygons_forward,
+)
+from .rotated_features import (
+    active_rotated_filter_backward,
+    active_rotated_filter_forward,
+    rotated_feature_align_backward,
+    rotated_feature_align_forward,
+)
 from .rotated_rois import roi_align_rotated_backward, roi_align_rotated_forward
 from .sync_bn import (
     sync_bn_backward_data,
@@ -42,6 +54,8 @@ from .unsupported import __getattr__, get_compiler_version, get_compiling_cuda_v
 from .vertices import diff_iou_rotated_sort_vertices_forward
 
 __all__ = [
+    'active_rotated_filter_backward',
+    'active_rotated_filter_forward',
     'bbox_overlaps',
     'box_iou_quadri',
     'box_iou_rotated',
@@ -67,12 +81,15 @@ __all__ = [
     'nms_match',
     'nms_quadri',
     'nms_rotated',
+    'points_in_polygons_forward',
     'roi_align_backward',
     'roi_align_forward',
     'roi_align_rotated_backward',
     'roi_align_rotated_forward',
     'roi_pool_backward',
     'roi_pool_forward',
+    'rotated_feature_align_backward',
+    'rotated_feature_align_forward',
     'sigmoid_focal_loss_backward',
     'sigmoid_focal_loss_forward',
     'softmax_focal_loss_backward',

@@ -28,7 +28,9 @@ def deform_roi_pool_forward(
     sides, samples, _, around = _moved_samples(
         rois, upcast(offset), output.shape[2:], spatial_scale, sampling_ratio, gamma, input.shape
     )
-    means = bin_means(input, rois[samples.roi, 0].long(), around.index, around.weight, samples)
+    means = bin_means(
+        input, rois[samples.roi, 0].long(), around.index, around.weight, samples.per_bin
+    )
     output.copy_(means.unflatten(0, (len(rois), *output.shape[2:])).movedim(-1, 1))
 
 
@@ -59,7 +61,7 @@ def deform_roi_pool_backward(
     with torch.enable_grad():
         maps = upcast(input).detach().requires_grad_()
         weight = around.weight.requires_grad_()
-        means = bin_means(maps, image, around.index, weight, samples)
+        means = bin_means(maps, image, around.index, weight, samples.per_bin)
     grad = upcast(grad_output).movedim(1, -1).flatten(0, 2)
     grad_maps, grad_weight = torch.autograd.grad(means, (maps, weight), grad)
     grad_input.copy_(grad_maps)

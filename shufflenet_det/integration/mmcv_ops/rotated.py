@@ -57,6 +57,26 @@ def nms_quadri(
     return order[_kept(_quadri_corners(dets_sorted), dets.dtype, iou_threshold)]
 
 
+def points_in_polygons_forward(points: Tensor, polygons: Tensor, output: Tensor) -> None:
+    """Whether points (B, 2) lie in quadrilaterals (M, 8), as 1 or 0 into `output` (B, M).
+
+    A ray to the right is counted; as in mmcv, the first side that the point lies on ends the count.
+    """
+    point, corners = points[:, None], polygons.unflatten(1, (4, 2))
+    crossings = output.new_zeros(output.shape, dtype=torch.int)
+    counting = torch.ones_like(crossings, dtype=torch.bool)
+    for i in range(4):
+        start, end = corners[:, i], corners[:, i - 1]
+        at_corner = (start == point).all(-1) | (end == point).all(-1)
+        spans = (start[:, 1] >= point[..., 1]) != (end[:, 1] >= point[..., 1])
+        run, rise = (end - start).unbind(1)
+        distance = start[:, 0] + (point[..., 1] - start[:, 1]) * run / rise - point[..., 0]
+        counting &= ~at_corner
+        crossings += counting & spans & (distance > 0)
+        counting &= ~(spans & (distance == 0))
+    output.copy_(crossings % 2)
+
+
 def _box_corners(boxes: Tensor) -> Tensor:
     """Corners (N, 4, 2) of rotated boxes (N, 5)."""
     centre, sides, angle = boxes.double()[:, :5].split([2, 2, 1], dim=1)

@@ -63,5 +63,5 @@ def _pool(
     points = torch.stack((y * cos - x * sin, y * sin + x * cos), dim=1) + centre[samples.roi]
     around = corners(points, maps.shape[2:])
     image = rois[samples.roi, 0].long()
-    means = bin_means(maps, image, around.index, around.weight, samples)
+    means = bin_means(maps, image, around.index, around.weight, samples.per_bin)
     return means.unflatten(0, (len(rois), *size)).movedim(-1, 1)

@@ -75,20 +75,19 @@ def corners(points: Tensor, size: tuple[int, int]) -> Corners:
 
 
 def bin_means(
-    maps: Tensor, image: Tensor, index: Tensor, weight: Tensor, samples: Samples
+    maps: Tensor, image: Tensor, index: Tensor, weight: Tensor, per_bin: Tensor
 ) -> Tensor:
-    """Means (K * PH * PW, C) over each bin of maps (N, C, H, W), 0 for bins without samples.
+    """Means (bins, C) of maps (N, C, H, W) over the samples `per_bin` (bins,), 0 where none is.
 
     image (T,) is each sample's map; index and weight (T, 4) are those of `corners`.
     """
     pixels = maps.permute(0, 2, 3, 1).flatten(0, 2)  # (NHW, C)
     index = index + (image * maps.shape[2:].numel())[:, None]
-    end = samples.per_bin.cumsum(0)
     sums = F.embedding_bag(
         index.flatten(),
         pixels,
-        (end - samples.per_bin) * 4,
+        (per_bin.cumsum(0) - per_bin) * 4,
         mode='sum',
         per_sample_weights=weight.flatten(),
     )
-    return sums / samples.per_bin.clamp(min=1)[:, None]
+    return sums / per_bin.clamp(min=1)[:, None]

@@ -50,6 +50,9 @@ OPS = (
     Op('nms_quadri', ('nms_quadri',), 'torch', 'as box_iou_quadri'),
     Op('roi_align_rotated', _both('roi_align_rotated'), 'torch',
        'held as roi_align; a negative side gives 0'),
+    Op('rotated_feature_align', _both('rotated_feature_align'), 'torch'),
+    Op('active_rotated_filter', _both('active_rotated_filter'), 'torch'),
+    Op('points_in_polygons', ('points_in_polygons_forward',), 'torch'),
     Op('diff_iou_rotated_2d, diff_iou_rotated_3d', ('diff_iou_rotated_sort_vertices_forward',),
        'torch'),
 )
