@@ -1,9 +1,15 @@
 """Trainings on photographs: a tiny generated set goes through the runner from end to end."""
 
+import argparse
 import json
+from functools import reduce
+from operator import getitem
 
 import pytest
 import torch
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
+from mmengine.config import DictAction
 from paths import ROOT, TOOLS
 
 from shufflenet_det.backbones import ShuffleNetV2
@@ -14,6 +20,7 @@ from shufflenet_det.bench.plots import figures_of
 from shufflenet_det.bench.views import tables_of
 from shufflenet_det.data import generate
 from shufflenet_det.data.photos import PHOTO_SETS, SPLITS, photo_set
+from shufflenet_det.training.launch import load_config
 
 PLAN = Plan(lambda: [], 'photos', ('val', 'test'))
 SHORT = {
@@ -111,6 +118,22 @@ def test_rows_of_a_plan_are_known_and_unique(plan):
     for run in runs:
         assert run.data in PHOTO_SETS
         assert (ROOT / f'configs/photos/{run.config}.py').is_file()
+
+
+@pytest.mark.parametrize('run', list(PLANS['recipe'].rows()), ids=lambda run: run.step)
+def test_every_step_of_the_recipe_can_be_built(run):
+    parsed = argparse.ArgumentParser()
+    parsed.add_argument('--cfg-options', nargs='+', action=DictAction)
+    text = training.as_options(run.settings)
+    settings = parsed.parse_args(['--cfg-options', *text]).cfg_options
+    cfg = load_config(ROOT / f'configs/photos/{run.config}.py', settings)
+    assert cfg.train_cfg.max_epochs == run.epochs
+    for key, value in run.changes.items():
+        parts = key.split('.')
+        if parts[-1] != '_delete_':
+            assert reduce(getitem, parts, cfg) == value
+    register_all_modules()
+    MODELS.build(cfg.model)
 
 
 def test_unknown_set_is_named():

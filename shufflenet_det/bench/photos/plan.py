@@ -14,7 +14,8 @@ PEERS = (
 )  # fmt: skip
 """Of which the first four are compared first."""
 
-RATE = 'optim_wrapper.optimizer.lr'
+OPTIMIZER = 'optim_wrapper.optimizer'
+RATE = f'{OPTIMIZER}.lr'
 RATES = (0.001, 0.002, 0.004)
 SEARCH_EPOCHS = 8
 
@@ -37,6 +38,26 @@ STEPS: dict[str, dict[str, object]] = {
     },
     'half of the RoIs positive': {f'{SAMPLER}.pos_fraction': 0.5},
     "the paper's gradient factor": {f'{THIN_MAP}.gradient_factor': 3.0},
+    'rate .002': {RATE: 0.002},
+    'rate .008': {RATE: 0.008},
+    'SGD, rate .02': {
+        f'{OPTIMIZER}._delete_': True,
+        f'{OPTIMIZER}.type': 'SGD',
+        f'{OPTIMIZER}.lr': 0.02,
+        f'{OPTIMIZER}.momentum': 0.9,
+        f'{OPTIMIZER}.weight_decay': 1e-4,
+    },
+    "the paper's OHEM": {
+        f'{SAMPLER}._delete_': True,
+        f'{SAMPLER}.type': 'LightHeadOHEMSampler',
+        f'{SAMPLER}.num': 128,
+    },
+    'thin map as in the paper': {f'{THIN_MAP}.norm_cfg': None, f'{THIN_MAP}.init_cfg': None},
+    '7 x 7 bins': {
+        f'{THIN_MAP}.out_channels': 490,
+        'model.roi_head.bbox_roi_extractor.roi_layer.output_size': 7,
+        'model.roi_head.bbox_head.roi_feat_size': 7,
+    },
     'thin map without BN': {f'{THIN_MAP}.norm_cfg': None},
     'thin map 64 channels inside': {f'{THIN_MAP}.mid_channels': 64},
     'anchors of three scales': {'model.rpn_head.anchor_generator.scales': [2, 2.83, 4]},

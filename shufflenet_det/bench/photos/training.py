@@ -101,7 +101,7 @@ def _command(run: Run, work_dir: Path, tool: str | Path) -> list[str]:
     config = begun if begun.is_file() else config_root('shufflenet_det') / 'photos' / begun.name
     command = [sys.executable, tool, config, '--work-dir', work_dir, '--resume']
     if config is not begun:
-        command += ['--cfg-options', *(f'{k}={_text(v)}' for k, v in run.settings.items())]
+        command += ['--cfg-options', *as_options(run.settings)]
     return list(map(str, command))
 
 
@@ -120,8 +120,9 @@ def _attempt(command: list[str], data: str, work_dir: Path, root: str | Path, lo
     )  # fmt: skip
 
 
-def _text(value: object) -> str:
-    return 'None' if value is None else str(value).replace(' ', '')
+def as_options(settings: Mapping[str, object]) -> list[str]:
+    """Settings as the words behind ``--cfg-options``."""
+    return [f'{key}={str(value).replace(" ", "")}' for key, value in settings.items()]
 
 
 def attempts(work_dir: str | Path) -> list[dict]:
