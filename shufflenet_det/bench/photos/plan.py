@@ -25,12 +25,14 @@ THIN_MAP = 'model.roi_head.thin_map'
 MULTIPLIER = 'optim_wrapper.paramwise_cfg.custom_keys'
 STEPS: dict[str, dict[str, object]] = {
     'the recipe': {},
+    'rate .008': {RATE: 0.008},
+    'batch 4': {'train_dataloader.batch_size': 4},
+    'rate .002': {RATE: 0.002},
     'fresh neck': {'model.neck.init_cfg': None},
     'BN as the file has it': {'custom_hooks': [], 'model.backbone.norm_eval': True},
     'nothing frozen': {'model.backbone.frozen_stages': -1},
     'backbone frozen': {'model.backbone.frozen_stages': 4},
     'same rate for the backbone': {f'{MULTIPLIER}.backbone.lr_mult': 1.0},
-    'batch 4': {'train_dataloader.batch_size': 4},
     'RPN positive from IoU .7': {f'{RPN}.pos_iou_thr': 0.7, f'{RPN}.neg_iou_thr': 0.3},
     "the paper's weights of box losses": {
         'model.rpn_head.loss_bbox.loss_weight': 1.0,
@@ -38,8 +40,6 @@ STEPS: dict[str, dict[str, object]] = {
     },
     'half of the RoIs positive': {f'{SAMPLER}.pos_fraction': 0.5},
     "the paper's gradient factor": {f'{THIN_MAP}.gradient_factor': 3.0},
-    'rate .002': {RATE: 0.002},
-    'rate .008': {RATE: 0.008},
     'SGD, rate .02': {
         f'{OPTIMIZER}._delete_': True,
         f'{OPTIMIZER}.type': 'SGD',
