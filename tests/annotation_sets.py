@@ -120,6 +120,16 @@ def text_ids(made: Made) -> None:
         annotation['image_id'] = f'img-{int(float(annotation["image_id"]))}'
 
 
+def ids_from_0(made: Made) -> None:
+    for number, annotation in enumerate(made.content['annotations']):
+        annotation['id'] = number
+
+
+def huge_ids(made: Made) -> None:
+    for number, annotation in enumerate(made.content['annotations']):
+        annotation['id'] = 10**400 + number
+
+
 def root_category(made: Made) -> None:
     """What Roboflow writes in front of the categories."""
     name = made.content['categories'][-1]['name']
@@ -133,9 +143,10 @@ def other_order(made: Made) -> None:
 
 WRITINGS = {
     'as it is': lambda made: None,
-    'annotation ids from 0': each('annotations', lambda a: a.update(id=a['id'] - 1)),
-    'no annotation ids': each('annotations', without('id')),
+    'annotation ids from 0': ids_from_0,
     'annotation ids as text': each('annotations', text('id')),
+    'no annotation ids': each('annotations', without('id')),
+    'annotation ids of 400 digits': huge_ids,
     'no iscrowd': each('annotations', without('iscrowd')),
     'iscrowd null': each('annotations', put(iscrowd=None)),
     'iscrowd false': each('annotations', put(iscrowd=False)),

@@ -45,7 +45,7 @@ OF_IMAGES = ('no file name', 'outside the root', 'file twice')
 """Kinds that do not matter where images are not read."""
 
 READINGS = {
-    'annotation ids': '0, absent or text; numbered anew from 1, as pycocotools needs them',
+    'annotation ids': '0, absent, text or too large for pycocotools; numbered anew from 1',
     'ids': 'floats, or unlike those of the list they refer to; read as written there',
     'numbers as text': 'read as numbers',
     'sizes': 'width and height as text or floats; read as integers',

@@ -15,6 +15,9 @@ from .boxes import References, read_annotation
 from .faults import LARGEST, SECTIONS, Fault
 from .values import identifier, integer_of, is_written_so, whole
 
+LARGEST_ID = 2**53
+"""pycocotools keeps ids of annotations in float64."""
+
 
 def annotations_of(raw: Mapping, root: str | None = None) -> Annotations:
     """What the content of a COCO file holds.
@@ -146,7 +149,7 @@ def _read_annotations(
     found: Annotations, valid: Sequence[tuple[int, Mapping]], references: References
 ) -> None:
     ids = [identifier(a.get('id')) for _, a in valid]
-    renumber = any(not isinstance(i, int) or i < 1 for i in ids)
+    renumber = any(not isinstance(i, int) or not 1 <= i <= LARGEST_ID for i in ids)
     first: dict[object, int] = {}
     for (index, entry), written in zip(valid, ids, strict=True):
         if written is not None and written in first:

@@ -16,6 +16,8 @@ from numpy.random import Generator
 from shufflenet_det.data import generate_voc
 from shufflenet_det.data.annotations import Annotations, DataError
 from shufflenet_det.data.check import read_annotations
+from shufflenet_det.data.clean import clean
+from shufflenet_det.data.faults import WARNED
 
 from .case import Lab, case, confirm, refused
 from .fuzz import READ, REFUSED, fuzz, leaves, replace
@@ -111,6 +113,29 @@ def several(lab: Lab) -> str:
     return fuzz(lab, 'written sets', lambda rng: fuzz_writing(rng, lab.folder / 'set'))
 
 
+def fuzz_clean(rng: Generator, folder: Path) -> str:
+    """Up to four values replaced: what --clean writes has no fault, or it says why it does not."""
+    made = sets.make(rng, folder / 'images')
+    for _ in range(int(rng.integers(5))):
+        places = leaves(made.content, lambda value: True)
+        value = copy.deepcopy(VALUES[rng.integers(len(VALUES))])
+        replace(made.content, places[rng.integers(len(places))], value)
+    path = sets.write(made, folder / 'ann.json')
+    try:
+        content, _ = clean(read_annotations(path, made.images), lambda image: (50, 50))
+    except DataError:
+        return REFUSED
+    path.write_text(json.dumps(content))
+    left = [f for f in read_annotations(path, made.images).faults if f.severity != WARNED]
+    confirm(not left, f'the cleaned file still has {left[:3]}')
+    return READ
+
+
+@case(26, 'fuzzing: --clean of files with several faults')
+def cleaned(lab: Lab) -> str:
+    return fuzz(lab, 'cleaned sets', lambda rng: fuzz_clean(rng, lab.folder / 'set'))
+
+
 @case(26, 'an iteration and an evaluation on generated sets')
 def trained(lab: Lab) -> str:
     scores = []
@@ -133,8 +158,10 @@ def trained(lab: Lab) -> str:
 
 
 def voc(lab: Lab, name: str) -> str:
-    root = generate_voc(lab.folder / 'set', num_train=3, num_val=1)
-    whole = shutil.copytree(root, lab.folder / 'whole')
+    whole = lab.data.parent / 'voc'
+    if not whole.is_dir():
+        generate_voc(whole, num_train=3, num_val=1)
+    root = Path(shutil.copytree(whole, lab.folder / 'set'))
     change, words = (voc_sets.READ | voc_sets.NAMED)[name]
     change(root)
     if name in voc_sets.NAMED:
