@@ -19,8 +19,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('weights', nargs='?', help='checkpoint file of a config')
     parser.add_argument(
-        '--model', metavar='NAME', help=f'a published one, fetched once: {", ".join(PUBLISHED)}'
-    )
+        '--model', metavar='NAME', choices=PUBLISHED,
+        help=f'a published one, fetched once: {", ".join(PUBLISHED)}',
+    )  # fmt: skip
     parser.add_argument('--checkpoint', metavar='FILE', help='a file in place of the fetched one')
     parser.add_argument('--out-dir', default='detections', help='pictures and detections.json')
     parser.add_argument('--score-thr', type=float, default=0.3)

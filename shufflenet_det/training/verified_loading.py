@@ -64,6 +64,8 @@ def _load(
             'holds weights only, or another version wrote it. Start from its weights with '
             'load_from instead of resume'
         )
+    if 'state_dict' not in checkpoint:  # which mmengine's EMAHook asks for
+        checkpoint = dict(state_dict=checkpoint)
     runner.call_hook('after_load_checkpoint', checkpoint=checkpoint)
     load_model(runner.model, checkpoint, str(filename), strict, revise_keys)
     runner._has_loaded = True

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from line import Line, make_runner
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
 from shufflenet_det.checkpoints import read_checkpoint
@@ -53,6 +53,17 @@ def test_weights_load_and_the_log_says_how_many(trained, tmp_path, caplog):
     runner.load_or_resume()
     assert all((value == 3).all() for value in runner.model.state_dict().values())
     assert f'loaded 2 of 2 tensors from {weights}' in said
+
+
+def test_plain_tensors_start_averaged_weights_too(tmp_path):
+    weights = tmp_path / 'weights.pth'
+    torch.save({k: torch.full_like(v, 3) for k, v in Line().state_dict().items()}, weights)
+    runner = verified(tmp_path, weights, resume=False)
+    runner.register_hook(dict(type='EMAHook'))
+    runner.call_hook('before_run')
+    runner.load_or_resume()
+    (averaged,) = (hook.ema_model for hook in runner.hooks if isinstance(hook, EMAHook))
+    assert all((value == 3).all() for value in averaged.module.state_dict().values())
 
 
 def test_text_of_a_config_in_the_file_is_not_executed(trained, tmp_path):
