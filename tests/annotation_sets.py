@@ -107,7 +107,7 @@ def floats(*keys: str) -> Callable[[dict], None]:
 
 
 def polygon(entry: dict) -> None:
-    x, y, width, height = entry.pop('bbox')
+    x, y, width, height = map(float, entry.pop('bbox'))
     corners = [x, y, x + width, y, x + width, y + height, x, y + height]
     entry.update(segmentation=[corners], area=None)
 

@@ -213,3 +213,14 @@ def test_real_images_are_whole(test_data):
     assert len(paths) > 100
     for path in paths:
         assert (read_image(path) == cv2.imread(str(path))).all()
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_real_images_written_anew_are_whole_until_they_are_cut(test_data, kind):
+    for path in sorted((test_data / 'coco128_train2017/train2017').iterdir())[:12]:
+        buffer = io.BytesIO()
+        Image.open(path).convert('RGB').save(buffer, 'JPEG', **KINDS[kind])
+        content = buffer.getvalue()
+        decode(content)
+        with pytest.raises(ValueError, match='before its last block|out of order'):
+            decode(end_behind_the_cut(content))
