@@ -24,10 +24,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--families', nargs='+', choices=list(TABLE7), default=list(TABLE7))
     parser.add_argument('--complexities', nargs='+', choices=COMPLEXITIES, default=COMPLEXITIES)
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
-    parser.add_argument('--weights', metavar='DIR', help='start from DIR/NETWORK.pth')
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument(
+        '--weights', metavar='DIR', help='fine-tune from DIR/NETWORK.pth, as printed'
+    )
+    start.add_argument('--from-scratch', action='store_true', help='start from random weights')
     parser.add_argument('--gpus', type=int, default=0, help='GPUs of a training, above 1 with DDP')
     parser.add_argument('--device', default='cpu', help='where the speed is measured')
-    parser.add_argument('--speed-shape', nargs=2, type=int, default=[800, 1216])
+    parser.add_argument('--speed-shape', nargs=2, type=int, default=[800, 1200])
     parser.add_argument('--speed-batch', type=int, default=4)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/table7'))
     parser.add_argument('--out', default='data/results/table7.json')

@@ -8,7 +8,7 @@ from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
 from .forms import OF_SHUFFLENET_V2
 from .intervals import Ratio
-from .paper.printed import paper_speed
+from .paper.printed import paper_chips, paper_speed
 from .paper.profile_views import decomposition_tables, guideline_tables
 from .paper.readings import reading_table
 from .paper.table7 import table as table7
@@ -66,8 +66,8 @@ def latency_tables(result: Mapping) -> Iterator[Table]:
         yield Table(
             'paper', 'Speed relative to ShuffleNet V2 of the same complexity, ours and the '
             "paper's (arXiv 1807.11164, table 8 and appendix table 1)." + note_of(band),
-            ('complexity', 'backbone', *(f'ours, {form}' for form in forms), 'paper GPU',
-             'paper ARM'),
+            ('complexity', 'backbone', *(f'ours, {form}' for form in forms),
+             *(f'paper {chip.upper()}' for chip in paper_chips(result))),
             compared,
         )  # fmt: skip
 
@@ -92,8 +92,9 @@ def _beside_paper(
             )
             if paper and reference:
                 ours = (_against(rows.get(form), found[base].get(form), band) for form in forms)
-                relative = (mine / v2s for mine, v2s in zip(paper, reference, strict=True))
-                yield (complexity, arch, *ours, *relative)
+                pairs = zip(paper, reference, strict=True)
+                relative = [mine / v2s for mine, v2s in pairs]
+                yield (complexity, arch, *ours, *relative[: len(paper_chips(result))])
 
 
 def _size(rows: Mapping[str, Mapping]) -> tuple[int, ...]:

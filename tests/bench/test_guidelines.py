@@ -13,11 +13,15 @@ CASES = [
 ]
 
 
+LIMITS = {'table 1': 0.06, 'appendix table 1 b, 56x56': 0.09}
+"""Table 1 has its printed channels; a unit of ShuffleNet V1 has a multiple of 12."""
+
+
 @pytest.mark.parametrize('table, c', CASES)
 def test_rows_have_equal_macs(table, c):
     with torch.device('meta'):
         first, *others = [row.build(c).macs for row in table.rows]
-    assert all(abs(macs / first - 1) < 0.02 for macs in others)
+    assert all(abs(macs / first - 1) < LIMITS.get(table.source, 0.02) for macs in others)
 
 
 @pytest.mark.parametrize('table', GUIDELINES.values(), ids=GUIDELINES)
@@ -43,7 +47,8 @@ def test_advised_row_exists_and_has_the_papers_speeds(table):
 
 def test_first_row_has_the_papers_channels():
     ratio = GUIDELINES['G1'].rows
-    assert [row.build(128).channels for row in ratio] == [128, 91, 52, 37]
+    assert [row.build(128).channels for row in ratio] == [128, 90, 52, 36]
+    assert [row.build(32).channels for row in ratio] == [32, 22, 13, 9]
     assert GUIDELINES['G4'].rows[0].build(128).channels == 128
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from paths import ROOT
+from torch import nn
 
 from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7
 from shufflenet_det.bench.paper import table7
@@ -35,8 +36,23 @@ def test_every_cell_builds_with_the_recipe_of_the_config(family):
     with torch.device('meta'):
         detector = MODELS.build(cfg.model)
     assert detector.backbone.out_strides == (16, 32)
-    assert cfg.model.backbone.frozen_stages == -1 and not cfg.model.backbone.norm_eval
+    norms = [m for m in detector.backbone.train().modules() if isinstance(m, nn.BatchNorm2d)]
+    assert all(m.training and m.weight.requires_grad for m in norms)
+    assert all(p.requires_grad for p in detector.backbone.parameters())
     assert 'init_cfg' not in cfg.model.backbone
+
+
+@pytest.mark.parametrize('family', TABLE7)
+def test_fine_tuned_cells_freeze_what_the_config_freezes(family, tmp_path):
+    cell = table7.Cell(family, '40M', 0)
+    (tmp_path / f'{cell.network}.pth').touch()
+    cfg = table7.cell_config(ROOT / 'configs/lighthead_snv2.py', cell, weights=str(tmp_path))
+    cfg.model.backbone.init_cfg = None
+    with torch.device('meta'):
+        backbone = MODELS.build(cfg.model.backbone).train()
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert not any(m.training or m.weight.requires_grad for m in norms)
+    assert not any(p.requires_grad for p in backbone.conv1.parameters())
 
 
 def test_every_network_of_the_table_is_published_in_the_paper():
@@ -85,5 +101,17 @@ def test_table_shows_mean_and_spread_beside_the_paper():
         dict(family='Xception', complexity='40M', seed=i, mmAP=v) for i, v in enumerate((1, 3))
     ]
     speeds = [dict(family='Xception', complexity='40M', images_per_s=50.0)]
-    (row,) = table7.table(dict(cells=cells, speeds=speeds)).rows
+    (row,) = table7.table(dict(cells=cells, speeds=speeds, weights='DIR')).rows
     assert row == ('Xception', '40M', '2.0 ± 1.4', 2, 50.0, 21.9, 178)
+
+
+@pytest.mark.parametrize(
+    'weights, column, caption',
+    [
+        (None, 'mmAP from scratch (%)', 'Ours start from random weights'),
+        ('DIR', 'mmAP fine-tuned (%)', 'Ours start from the weights that were given'),
+    ],
+)
+def test_table_says_where_ours_started(weights, column, caption):
+    shown = table7.table(dict(cells=[], speeds=[], weights=weights))
+    assert column in shown.header and caption in shown.caption

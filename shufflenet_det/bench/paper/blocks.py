@@ -62,16 +62,19 @@ def _chain(widths: list[int], groups: int = 1) -> Stack:
     return Stack(nn.Sequential(*convs), widths[0])
 
 
-def channel_ratio(ratio: int) -> Build:
-    """Table 1: a 1x1 conv c1 -> c2 and a 1x1 conv c2 -> c1, with c2 = ratio * c1.
+def channel_ratio(gpu: tuple[int, int], arm: tuple[int, int]) -> Build:
+    """Table 1: a 1x1 conv c1 -> c2 and a 1x1 conv c2 -> c1, with the printed channels.
 
-    c1 * c2 stays within 1 % of c * c and the ratio is rounded instead; the paper's 36:432 has
-    5 % fewer macs than its 128:128.
+    Their macs are not quite equal: 36:432 has 5 % fewer than 128:128.
+
+    Args:
+        gpu: (c1, c2) of the GPU's first column, that of c = 128.
+        arm: (c1, c2) of the ARM chip's first column, that of c = 32; at c = 64 twice as many.
     """
 
     def stack(c: int) -> Stack:
-        c1 = round(c / math.sqrt(ratio))
-        c2 = round(c * c / c1)
+        base, first = (gpu, 128) if c >= 128 else (arm, 32)
+        c1, c2 = (width * c // first for width in base)
         return _chain([c1, c2] * BLOCKS + [c1])
 
     return stack

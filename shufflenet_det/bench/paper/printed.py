@@ -6,6 +6,8 @@ thread. The speeds of tables 1 to 4 stand with their blocks in ``guidelines.py``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shufflenet_det.backbones.peers import NETWORKS, TABLE7, Network
 
 TABLE8 = {
@@ -74,7 +76,13 @@ FIGURE2 = {
         'other': 0.2,
     },
 }
-"""Figure 2, in percent; conv holds the depthwise convs, shuffle and data are added."""
+"""Figure 2, in percent; shuffle and data are added. The paper does not say whether conv
+holds the depthwise convs."""
+
+
+def paper_chips(result: Mapping) -> tuple[str, ...]:
+    """Chips of the paper to stand beside a result: ARM, which ran one thread, beside one only."""
+    return ('gpu', 'arm') if result['environment']['threads'] == 1 else ('gpu',)
 
 
 def paper_speed(

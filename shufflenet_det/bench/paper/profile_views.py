@@ -10,7 +10,7 @@ from shufflenet_det.bench.timing_columns import EACH_BAND, speed_ratio
 
 from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
-from .printed import FIGURE2
+from .printed import FIGURE2, paper_chips
 
 
 def decomposition_tables(result: Mapping) -> Iterator[Table]:
@@ -27,7 +27,8 @@ def decomposition_tables(result: Mapping) -> Iterator[Table]:
     )  # fmt: skip
     classes = tuple(name for name in CLASSES if name != DEPTHWISE)
     yield Table(
-        'paper', "The paper's shares in percent (figure 2); its conv includes depthwise.",
+        'paper', "The paper's shares in percent (figure 2). It does not say whether conv holds the "
+        'depthwise convs; its guideline G4 counts these as element-wise.',
         ('network', *classes),
         tuple((name, *(shares[c] for c in classes)) for name, shares in FIGURE2.items()),
     )  # fmt: skip
@@ -59,22 +60,22 @@ def guideline_tables(result: Mapping) -> Iterator[Table]:
         ),
     )  # fmt: skip
     for table in result['tables']:
-        yield _relative_speeds(table)
+        yield _relative_speeds(table, paper_chips(result))
         yield _reason(table)
 
 
-def _relative_speeds(table: Mapping) -> Table:
+def _relative_speeds(table: Mapping, chips: Sequence[str]) -> Table:
     guideline, columns = GUIDELINES[table['key']], table['columns']
     places = range(len(columns))
     header = [f'ours, c={column["c"]}' for column in columns]
-    printed = [name for name in ('gpu', 'arm') if getattr(guideline.rows[0], name)]
+    printed = [name for name in chips if getattr(guideline.rows[0], name)]
     header += [f'paper {n.upper()}, c={guideline.widths[n][i]}' for n in printed for i in places]
     rows = []
     for row in guideline.rows:
         cells = [_relative(column, row.name, guideline.rows[0].name) for column in columns]
         for name in printed:
             speeds, first = getattr(row, name), getattr(guideline.rows[0], name)
-            cells += [speeds[i] / first[i] for i in places]
+            cells += [speeds and speeds[i] / first[i] for i in places]
         rows.append((row.name, *cells))
     return Table(
         table['key'], f'{guideline.title} ({guideline.source}): speed relative to the first row.'

@@ -36,8 +36,16 @@ PAPER = {
 }
 """Family -> (mmAP in percent, images per second on a GTX 1080Ti) at the four complexities."""
 
-RECIPE = ('out_indices', 'output_stride', 'last_dilation', 'frozen_stages', 'norm_eval')
-"""What every backbone takes over from the config's own."""
+LEVELS = ('out_indices', 'output_stride', 'last_dilation')
+FINE_TUNING = ('frozen_stages', 'norm_eval', 'norm_cfg')
+"""What every backbone takes over from the config's own: its levels and, where it starts from
+weights, what is frozen of it."""
+
+WEIGHTS = {
+    'from scratch': 'start from random weights, which the paper does not print;',
+    'fine-tuned': 'start from the weights that were given;',
+}
+"""How ours start -> what the table says of it."""
 
 METRIC = 'coco/bbox_mAP'
 TRAIN = Path(__file__).parents[3] / 'tools' / 'train.py'
@@ -70,22 +78,22 @@ def cell_config(
     Args:
         config: A config with a ShuffleNetV2 backbone.
         options: Other settings to change, as --cfg-options.
-        weights: Folder with a file NETWORK.pth for every backbone. Without it all start from
+        weights: Folder with a file NETWORK.pth for every backbone. With None all start from
             scratch, with nothing frozen, so that none has an advantage.
 
     Raises:
         FileNotFoundError: If the config or the backbone's weights are not there.
     """
     cfg = load_config(config, options)
-    recipe = {key: cfg.model.backbone[key] for key in RECIPE if key in cfg.model.backbone}
-    if weights is None:
-        recipe.update(frozen_stages=-1, norm_eval=False)
-    else:
+    own = cfg.model.backbone
+    recipe = {key: own[key] for key in LEVELS if key in own}
+    if weights is not None:
+        recipe |= {key: own[key] for key in FINE_TUNING if key in own}
         checkpoint = Path(weights) / f'{cell.network}.pth'
         if not checkpoint.exists():
             raise FileNotFoundError(
-                f'{checkpoint} does not exist: --weights needs a file of every backbone; without '
-                '--weights all start from scratch'
+                f'{checkpoint} does not exist: --weights needs a file of every backbone; with '
+                '--from-scratch none is needed'
             )
         recipe['init_cfg'] = dict(type='Pretrained', checkpoint=str(checkpoint))
     cfg.model.backbone = get_network(cell.network).config(**recipe)
@@ -179,9 +187,11 @@ def table(result: Mapping) -> Table:
     """Table 7 out of a result: ours as mean +- standard deviation over seeds, beside the paper's.
 
     Args:
-        result: With ``cells``, rows of family, complexity, seed and mmAP, and ``speeds``, rows of
-            family, complexity and images_per_s.
+        result: With ``cells``, rows of family, complexity, seed and mmAP, ``speeds``, rows of
+            family, complexity and images_per_s, and ``weights``, None where all started from
+            scratch.
     """
+    start = 'from scratch' if result['weights'] is None else 'fine-tuned'
     speeds = {(row['family'], row['complexity']): row['images_per_s'] for row in result['speeds']}
     rows = []
     for family, (paper_ap, paper_speed) in PAPER.items():
@@ -197,8 +207,9 @@ def table(result: Mapping) -> Table:
                 ))  # fmt: skip
     return Table(
         'table7',
-        'Table 7: one Light-Head R-CNN with five backbones, the same recipe for all.',
-        ('backbone', 'complexity', 'mmAP (%)', 'seeds', 'images/s', "paper's mmAP (%)",
+        'Table 7: one Light-Head R-CNN with five backbones, the same recipe for all. Ours '
+        + WEIGHTS[start] + " the paper's are fine-tuned from its own ImageNet weights on COCO.",
+        ('backbone', 'complexity', f'mmAP {start} (%)', 'seeds', 'images/s', "paper's mmAP (%)",
          "paper's images/s"),
         tuple(rows),
     )  # fmt: skip
