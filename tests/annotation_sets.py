@@ -132,8 +132,9 @@ def huge_ids(made: Made) -> None:
 
 def root_category(made: Made) -> None:
     """What Roboflow writes in front of the categories."""
-    name = made.content['categories'][-1]['name']
-    made.content['categories'].insert(0, dict(id=99, name=name, supercategory='none'))
+    last = made.content['categories'][-1]
+    root = dict(id=type(last['id'])(99), name=last['name'], supercategory='none')
+    made.content['categories'].insert(0, root)
 
 
 def other_order(made: Made) -> None:
