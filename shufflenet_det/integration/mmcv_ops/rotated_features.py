@@ -13,6 +13,7 @@ def rotated_feature_align_forward(
 ) -> None:
     """Features (N, C, H, W) and the samples of each place's box (N, H, W, 5) added, into `output`.
 
+    The boxes may come as (N * H * W, 5) too, as mmrotate passes them.
     A box is y, x, width, height, angle, as mmcv's kernel reads it; `points` is 1 for its centre or
     5 for its corners too.
     """
@@ -34,7 +35,7 @@ def rotated_feature_align_backward(
 
 def _align(features: Tensor, boxes: Tensor, spatial_scale: float, points: int) -> Tensor:
     n, _, height, width = features.shape
-    centre, sides, angle = boxes.flatten(0, 2).split([2, 2, 1], dim=1)
+    centre, sides, angle = boxes.reshape(-1, 5).split([2, 2, 1], dim=1)
     cos, sin = angle.cos(), angle.sin()
     half = sides * spatial_scale / 2
     along, down = torch.cat((sin, cos), 1) * half[:, :1], torch.cat((cos, -sin), 1) * half[:, 1:]

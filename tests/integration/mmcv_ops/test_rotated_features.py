@@ -72,7 +72,9 @@ def test_aligned_features_equal_nested_loops(points: int, device: str) -> None:
             sample_y = y / 8 + (a * w * math.sin(angle) + b * h * math.cos(angle)) / 16
             sample = torch.tensor([sample_y, sample_x], dtype=torch.double)
             expected[n, c, i, j] += slow_bilinear(features[n, c], *sample)
-    torch.testing.assert_close(ops.rotated_feature_align(features, boxes, 1 / 8, points), expected)
+    for shaped in (boxes, boxes.flatten(0, 2)):
+        ours = ops.rotated_feature_align(features, shaped, 1 / 8, points)
+        torch.testing.assert_close(ours, expected)
 
 
 @pytest.mark.parametrize('points', [1, 5])
