@@ -86,6 +86,7 @@ setup(
         'pycocotools',
         'safetensors',
         'scipy',
+        'tqdm',
     ],
     extras_require={
         'lite': ['mmcv-lite>=2.0.0,<2.2.0'],

@@ -155,7 +155,7 @@ def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
     )  # fmt: skip
     assert done.returncode != 0
     assert 'broken.jpg: not an image' in done.stderr
-    assert '1 of 2 images could not be read' in done.stderr
+    assert '1 of 2 could not be read whole' in done.stderr
     picture = cv2.imread(str(tmp_path / 'out' / f'{source.stem}.png'))
     assert picture.shape == cv2.imread(str(source)).shape
     assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (200, 800, 3)
@@ -172,7 +172,8 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('train.py', 'configs/none.py'): 'configs/none.py',
     ('test.py', 'configs/lighthead_snv2.py', 'none.pth', '--cfg-options', 'data_root=/nowhere'):
         '/nowhere',
-    ('detect.py', 'none', CONFIG, 'none.pth'): 'no image at none',
+    ('detect.py', 'none', CONFIG, 'none.pth'): 'none: no such file',
+    ('detect.py', 'LICENSE', '--model', 'none'): 'no such file or model',
     ('detect.py', 'LICENSE', CONFIG, 'none.pth'): 'none.pth: no such file',
     ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
     ('check_dataset.py', 'none.json', '.'): 'none.json',

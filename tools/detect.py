@@ -1,19 +1,25 @@
-"""Detect objects in images: detect.py IMAGE_OR_DIR CONFIG CHECKPOINT, IMAGE_OR_DIR MODEL.onnx, or
-IMAGE_OR_DIR --model NAME"""
+"""Detect objects: detect.py SOURCE CONFIG CHECKPOINT, SOURCE MODEL.onnx, or SOURCE --model NAME"""
 
 import argparse
-import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 from run_tool import run_tool
+from tqdm import tqdm
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.checkpoints.published import PUBLISHED
-from shufflenet_det.deploy.predict import contact_sheet, detect, find_images, load_predictor
+from shufflenet_det.deploy.drawing import contact_sheet
+from shufflenet_det.deploy.predict import load_predictor
+from shufflenet_det.deploy.sinks import SINKS, Pictures, open_sinks, usual_sinks
+from shufflenet_det.deploy.sources import KINDS, open_source
+from shufflenet_det.deploy.stream import Found, detect
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Draw detections and write them as COCO JSON')
-    parser.add_argument('images', help='an image, or a folder of images')
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='; '.join(kind.what for kind in KINDS))
     parser.add_argument(
         'config', nargs='?', help='config file, or an .onnx file of tools/export_onnx.py'
     )
@@ -23,8 +29,13 @@ def parse_args() -> argparse.Namespace:
         help=f'a published one, fetched once: {", ".join(PUBLISHED)}',
     )  # fmt: skip
     parser.add_argument('--checkpoint', metavar='FILE', help='a file in place of the fetched one')
-    parser.add_argument('--out-dir', default='detections', help='pictures and detections.json')
+    parser.add_argument('--out-dir', default='detections', type=Path, help='for what is written')
+    parser.add_argument(
+        '--write', nargs='+', choices=SINKS, default=(),
+        help='default: pictures json of images, video json of what moves; window writes nothing',
+    )  # fmt: skip
     parser.add_argument('--score-thr', type=float, default=0.3)
+    parser.add_argument('--size', type=int, metavar='PX', help="longer side of the model's input")
     parser.add_argument('--sheet', metavar='PNG', help='the first pictures side by side')
     parser.add_argument('--device', help='cpu, cuda:0, ... (default: a GPU if there is one)')
     args = parser.parse_args()
@@ -33,19 +44,37 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def with_bar(frames: Iterator[Found], length: int | None) -> Iterator[Found]:
+    with tqdm(total=length, unit='frame', disable=None) as bar:
+        for found in frames:
+            if found.still:
+                bar.write(f'{found.name}: {len(found.detections[0])} objects')
+            bar.set_postfix_str(f'{found.ms:.1f} ms', refresh=False)
+            yield found
+            bar.update()
+
+
 def main() -> None:
     args = parse_args()
-    images = find_images(args.images)
+    source = open_source(args.source)
     predictor = load_predictor(
-        args.model or args.config, args.checkpoint or args.weights, args.device
+        args.model or args.config, args.checkpoint or args.weights, args.device, args.size
     )
-    pictures, unreadable = detect(predictor, images, args.out_dir, args.score_thr)
-    if args.sheet and pictures:
-        contact_sheet(pictures[:8], args.sheet)
-    print(f'pictures and detections.json are in {args.out_dir}')
-    if unreadable:
-        no_sheet = f', so that {args.sheet} is not written' if args.sheet and not pictures else ''
-        sys.exit(f'{len(unreadable)} of {len(images)} images could not be read{no_sheet}')
+    names = args.write or usual_sinks(source)
+    sinks = open_sinks(names, args.out_dir, source, predictor.classes)
+    times = detect(
+        predictor, source, sinks, args.score_thr, lambda frames: with_bar(frames, source.length)
+    )
+    if args.sheet:
+        contact_sheet(
+            [p for s in sinks if isinstance(s, Pictures) for p in s.paths][:8], args.sheet
+        )
+    if times:
+        print(f'{len(times)} frames, median {np.median(times):.1f} ms each: {", ".join(names)}')
+        print(f'what is written is in {args.out_dir}')
+    if source.faults:
+        count = f'{len(source.faults)} of {len(source.parts)}'
+        raise ValueError(f'{count} could not be read whole: {source.faults[0]}')
 
 
 if __name__ == '__main__':

@@ -10,8 +10,9 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.deploy.onnx_export import OPSETS, save_onnx, to_onnx
-from shufflenet_det.deploy.predict import MMDetPredictor, find_images
+from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.quantize import quantise
+from shufflenet_det.deploy.sources import find_images
 from shufflenet_det.training.launch import load_config
 
 

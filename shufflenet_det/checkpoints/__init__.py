@@ -1,18 +1,19 @@
 """Checkpoints of ShuffleNet V2 from every layout."""
 
-from .files import read_checkpoint, write_state_dict
-from .layouts import convert, detect_layout, megvii_output_permutation, to_torchvision
-from .loading import LoadReport, PretrainedMixin, load_backbone, load_pretrained
+from shufflenet_det.integration.lazy import lazy_names
 
-__all__ = [
-    'LoadReport',
-    'PretrainedMixin',
-    'convert',
-    'detect_layout',
-    'load_backbone',
-    'load_pretrained',
-    'megvii_output_permutation',
-    'read_checkpoint',
-    'to_torchvision',
-    'write_state_dict',
-]
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        'LoadReport': 'loading',
+        'PretrainedMixin': 'loading',
+        'convert': 'layouts',
+        'detect_layout': 'layouts',
+        'load_backbone': 'loading',
+        'load_pretrained': 'loading',
+        'megvii_output_permutation': 'layouts',
+        'read_checkpoint': 'files',
+        'to_torchvision': 'layouts',
+        'write_state_dict': 'files',
+    },
+)

@@ -1,9 +1,10 @@
-"""Detections in COCO's format."""
+"""Detections: which are defined, and in COCO's format."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from numpy import ndarray
 
 
@@ -32,3 +33,35 @@ def coco_results(
         for (x1, y1, x2, y2), score, label in found
         if category_ids[label] is not None
     ]
+
+
+def check_predictions(
+    image_id: object, boxes: ndarray, scores: ndarray, labels: ndarray, num_classes: int
+) -> None:
+    """Refuse predictions of an image that no metric defines.
+
+    pycocotools scores a NaN box as a hit, since ``iou < threshold`` is false for NaN.
+
+    Args:
+        boxes: (K, 4) x1, y1, x2, y2 in pixels.
+        scores: (K,).
+        labels: (K,), an index of a class.
+
+    Raises:
+        ValueError: Naming the image, the prediction and its value.
+    """
+    faults = {
+        'box is not finite': ~np.isfinite(boxes).all(1),
+        'box has a negative size': (boxes[:, 2:] < boxes[:, :2]).any(1),
+        'score is not in 0 to 1': ~((scores >= 0) & (scores <= 1)),
+        f'label is not in 0 to {num_classes - 1}': ~((labels >= 0) & (labels < num_classes)),
+    }
+    for fault, bad in faults.items():
+        if bad.any():
+            first = int(bad.argmax())
+            raise ValueError(
+                f'image {image_id}: {int(bad.sum())} of {len(bad)} predictions rejected, {fault}; '
+                f'the first is prediction {first}: box {boxes[first].tolist()}, score '
+                f'{float(scores[first])}, label {int(labels[first])}. The model has diverged, or '
+                'its classes are not those of the data'
+            )

@@ -47,7 +47,7 @@ class Agreement:
 def detect_all(
     predictor: Callable[[ndarray], Detections], coco: COCO, image_dir: str | Path
 ) -> Found:
-    """What a predictor (see `inference.Predictor`) finds in every image of the annotations."""
+    """What a predictor (see `stream.Predictor`) finds in every image of the annotations."""
     return {
         image_id: predictor(read_image(Path(image_dir, image['file_name'])))
         for image_id, image in coco.imgs.items()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,9 @@ import onnxruntime
 from numpy import ndarray
 
 from shufflenet_det.data.pixels import as_image, pad_thin
+
+from .sources import Source
+from .stream import Found, find_in, scale_to
 
 METADATA_KEY = 'shufflenet_det'
 """Metadata property of the .onnx file that holds a `ModelInfo` as JSON."""
@@ -85,6 +88,7 @@ class Detector:
         model: File written by tools/export_onnx.py.
         num_threads: Threads of ONNX Runtime; 0 takes one for each core.
         providers: Execution providers of ONNX Runtime in order of preference.
+        size: Longer side of the input in px; None takes the file's.
 
     Attributes:
         classes: Names by label.
@@ -99,8 +103,9 @@ class Detector:
         model: str | Path,
         num_threads: int = 0,
         providers: Sequence[str] = ('CPUExecutionProvider',),
+        size: int | None = None,
     ) -> None:
-        self._given = Path(model).absolute(), num_threads, tuple(providers)
+        self._given = Path(model).absolute(), num_threads, tuple(providers), size
         self.session = _open(Path(model), num_threads, list(providers))
         self.info = _read_info(self.session, model)
         if self.info.output != 'detections':
@@ -108,7 +113,18 @@ class Detector:
                 f'{model}: its graph gives {self.info.output}, not detections; {REMEDY}, without '
                 '--backbone-only and --without-postprocess'
             )
+        if size is not None and self.info.resize is not None:
+            scale = scale_to(self.info.resize.scale, size)
+            self.info = replace(self.info, resize=replace(self.info.resize, scale=scale))
         self.classes = self.info.classes
+
+    def find_in(self, source: Source | str | Path, score_thr: float = 0.3) -> Iterator[Found]:
+        """What it finds in an image, a folder, a pattern, a video or a camera, frame by frame.
+
+        Raises:
+            OSError, ValueError: As :func:`stream.find_in`.
+        """
+        return find_in(self, source, score_thr)
 
     def __reduce__(self) -> tuple:
         """Pickled for another process, which opens the file again."""

@@ -1,11 +1,12 @@
 """Protections of training, evaluation and files; `ProtectionHook` switches them all on."""
 
+from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.images import CheckedLoadImage
 from shufflenet_det.data.pixels import read_image
 from shufflenet_det.data.training_check import DataError, check_training_data
 
 from .checkpoint import SafeCheckpointHook, newest_intact
-from .metric import SafeCocoMetric, check_predictions
+from .metric import SafeCocoMetric
 from .protection import ProtectionHook
 from .resume import ResumableBatchSampler, ResumableIterLoop, ResumableTrainLoop
 from .statistics import UnfoldBNHook

@@ -11,40 +11,9 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
+from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.coco_dataset import CheckedCoco
 from shufflenet_det.data.reader import annotations_of
-
-
-def check_predictions(
-    image_id: object, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, num_classes: int
-) -> None:
-    """Refuse predictions of an image that no metric defines.
-
-    pycocotools scores a NaN box as a hit, since ``iou < threshold`` is false for NaN.
-
-    Args:
-        boxes: (K, 4) x1, y1, x2, y2 in pixels.
-        scores: (K,).
-        labels: (K,), an index of a class.
-
-    Raises:
-        ValueError: Naming the image, the prediction and its value.
-    """
-    faults = {
-        'box is not finite': ~np.isfinite(boxes).all(1),
-        'box has a negative size': (boxes[:, 2:] < boxes[:, :2]).any(1),
-        'score is not in 0 to 1': ~((scores >= 0) & (scores <= 1)),
-        f'label is not in 0 to {num_classes - 1}': ~((labels >= 0) & (labels < num_classes)),
-    }
-    for fault, bad in faults.items():
-        if bad.any():
-            first = int(bad.argmax())
-            raise ValueError(
-                f'image {image_id}: {int(bad.sum())} of {len(bad)} predictions rejected, {fault}; '
-                f'the first is prediction {first}: box {boxes[first].tolist()}, score '
-                f'{float(scores[first])}, label {int(labels[first])}. The model has diverged, or '
-                'its classes are not those of the data'
-            )
 
 
 @METRICS.register_module()

@@ -11,12 +11,13 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
+from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.images import POLICIES, CheckedLoadImage
 from shufflenet_det.data.training_check import check_training_data, read_anew
 
 from .checkpoint import SafeCheckpointHook, newest_intact
 from .guards import FiniteGuard, StopRequest
-from .metric import SafeCocoMetric, check_predictions
+from .metric import SafeCocoMetric
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
 from .verified_loading import verify_loading
 

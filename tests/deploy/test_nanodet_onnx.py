@@ -7,11 +7,13 @@ import torch
 from nanodet_cases import CONFIGS, small, small_config, trained
 from torch import nn
 
+from shufflenet_det.data.pixels import read_image
 from shufflenet_det.deploy.evaluate import SCORE, agreement
 from shufflenet_det.deploy.nanodet_graph import NanoDetGraph
 from shufflenet_det.deploy.onnx_export import build_graph, save_onnx, to_onnx
-from shufflenet_det.deploy.predict import MMDetPredictor, find_images, read_image
+from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.runtime import Detector
+from shufflenet_det.deploy.sources import find_images
 
 CLASSES = ('one', 'two', 'three')
 

@@ -18,9 +18,9 @@ from torch import nn
 from shufflenet_det.data.pixels import read_image
 from shufflenet_det.deploy.detector_graph import DetectorGraph
 from shufflenet_det.deploy.onnx_export import build_graph, resize_of, save_onnx, to_onnx, to_proto
-from shufflenet_det.deploy.predict import find_images
 from shufflenet_det.deploy.quantize import QUANTISED_OPS, quantise, quantised_nodes
 from shufflenet_det.deploy.runtime import METADATA_KEY, Detector, Resize
+from shufflenet_det.deploy.sources import find_images
 
 PIXELS, SCORE = 1e-3, 1e-4
 

@@ -1,3 +1,5 @@
+"""Images, folders, patterns, videos and cameras into pictures, a video, JSON and a window."""
+
 import json
 import runpy
 import sys
@@ -7,8 +9,11 @@ import numpy as np
 import pytest
 from paths import TOOLS
 
-from shufflenet_det.deploy import predict
-from shufflenet_det.deploy.predict import contact_sheet, detect, find_images
+from shufflenet_det.deploy import predict, sinks
+from shufflenet_det.deploy.drawing import contact_sheet, draw, is_drawn
+from shufflenet_det.deploy.sinks import open_sinks
+from shufflenet_det.deploy.sources import find_images, open_source
+from shufflenet_det.deploy.stream import detect, find_in
 
 
 class OneBox:
@@ -22,33 +27,222 @@ class OneBox:
 
 
 def write(path, shape=(40, 30, 3)):
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(path.suffix, np.full(shape, 99, np.uint8))[1].tobytes())
+
+
+def film(path, count=20):
+    """A video of 10 frames/s, 64x48, that grows brighter by 10 with each frame."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
+    for number in range(count):
+        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def run(given, out, *names):
+    source = open_source(given)
+    made = open_sinks(names or ('pictures', 'json'), out, source, OneBox.classes)
+    detect(OneBox(), source, made)
+    return source
+
+
+def files(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*') if p.is_file())
 
 
 @pytest.mark.parametrize('shape', [(40, 30, 3), (40, 30), (40, 30, 4), (1, 1, 3), (1, 500, 3)])
 def test_picture_and_json_of_an_image(tmp_path, shape):
     write(tmp_path / 'a.PNG' if shape == (40, 30) else tmp_path / 'a.png', shape)
-    detect(OneBox(), find_images(tmp_path), tmp_path / 'out')
+    run(tmp_path, tmp_path / 'out')
     assert cv2.imread(str(tmp_path / 'out/a.png')).shape == (*shape[:2], 3)
     (found,) = json.loads((tmp_path / 'out/detections.json').read_text())['annotations']
     assert (found['bbox'], found['category_id']) == ([1, 2, 10, 20], 1)
 
 
-def test_images_of_one_name_get_a_picture_each(tmp_path):
-    for name in ('a.png', 'a.jpg', 'b.jpg'):
+def test_box_name_and_score_are_drawn_on_a_copy():
+    image = np.zeros((100, 200, 3), np.uint8)
+    picture = draw(image, np.float32([[20, 40, 60, 80]]), np.float32([0.5]), np.array([0]), 'a')
+    assert not image.any() and picture[60, 20].any() and picture[80, 40].any()
+    assert not picture[60, 40].any() and (picture[25:40, 20:60] == 255).all(-1).any()
+
+
+@pytest.mark.parametrize(
+    'given, pictures',
+    [
+        (['a.jpg', 'b.png'], ['a.png', 'b.png']),
+        (['a.jpg', 'a.bmp', 'a.jpg.bmp'], ['a.bmp.png', 'a.jpg.bmp.png', 'a.jpg.png']),
+        (['a.jpg', 'A.bmp'], ['A.bmp.png', 'a.jpg.png']),
+        (['a.jpg', 'deep/er/a.jpg'], ['a.png', 'deep/er/a.png']),
+    ],
+)
+def test_every_image_of_a_folder_gets_a_picture(tmp_path, given, pictures):
+    for name in given:
+        write(tmp_path / 'in' / name)
+    run(tmp_path / 'in', tmp_path / 'out')
+    assert files(tmp_path / 'out') == sorted([*pictures, 'detections.json'])
+    content = json.loads((tmp_path / 'out/detections.json').read_text())
+    assert sorted(image['file_name'] for image in content['images']) == sorted(given)
+
+
+@pytest.mark.parametrize('own', ['a.png', 'sub/a.png', 'b.png'])
+def test_no_file_of_the_user_is_overwritten(tmp_path, own):
+    for name in ('in/a.jpg', 'in/b.jpg', 'in/sub/a.jpg', f'out/{own}'):
         write(tmp_path / name)
-    pictures, unreadable = detect(OneBox(), find_images(tmp_path), tmp_path / 'out')
-    names = ['a.jpg.png', 'a.png.png', 'b.png']
-    assert pictures == [tmp_path / 'out' / name for name in names] and unreadable == []
-    assert all(cv2.imread(str(path)).shape == (40, 30, 3) for path in pictures)
+    before = (tmp_path / 'out' / own).read_bytes()
+    with pytest.raises(FileExistsError, match=f'{own}: is there and is no picture'):
+        run(tmp_path / 'in', tmp_path / 'out')
+    assert files(tmp_path / 'out') == [own]
+    assert (tmp_path / 'out' / own).read_bytes() == before
+
+
+def test_into_the_folder_itself_again_and_again(tmp_path):
+    for name in ('a.jpg', 'b.jpg'):
+        write(tmp_path / name)
+    for _ in range(2):
+        run(tmp_path, tmp_path)
+        assert files(tmp_path) == ['a.jpg', 'a.png', 'b.jpg', 'b.png', 'detections.json']
+    assert is_drawn(tmp_path / 'a.png') and not is_drawn(tmp_path / 'a.jpg')
+
+
+def test_images_in_place_of_their_pictures_are_refused(tmp_path):
+    write(tmp_path / 'a.png')
+    with pytest.raises(FileExistsError, match=r'a\.png: is there'):
+        run(tmp_path, tmp_path)
 
 
 def test_image_that_cannot_be_read_is_reported(tmp_path, capsys):
     write(tmp_path / 'a.png')
     (tmp_path / 'b.png').write_bytes(b'')
-    found = detect(OneBox(), find_images(tmp_path), tmp_path / 'out')
-    assert found == ([tmp_path / 'out/a.png'], [tmp_path / 'b.png'])
+    source = run(tmp_path, tmp_path / 'out')
+    assert files(tmp_path / 'out') == ['a.png', 'detections.json']
+    assert source.faults == [f'{tmp_path}/b.png: the file is empty (0 bytes)']
     assert f'skipped: {tmp_path}/b.png: the file is empty' in capsys.readouterr().err
+
+
+def test_pattern_takes_what_matches_in_its_folders(tmp_path):
+    for name in ('x/a.jpg', 'y/a.jpg', 'y/b.png'):
+        write(tmp_path / name)
+    names = [frame.name for frame in open_source(str(tmp_path / '*/*.jpg'))]
+    assert names == ['x/a.jpg', 'y/a.jpg']
+
+
+def test_video_gives_its_frames_in_order(tmp_path):
+    source = open_source(film(tmp_path / 'a.avi'))
+    frames = list(source)
+    assert (source.length, source.rate, source.faults) == (20, 10, [])
+    assert [frame.name for frame in frames[:2]] == ['a.avi/000001', 'a.avi/000002']
+    values = [frame.pixels.mean() for frame in frames]
+    np.testing.assert_allclose(values, np.arange(0, 200, 10), atol=3)
+
+
+def test_video_into_pictures_video_and_json(tmp_path):
+    run(film(tmp_path / 'a.avi', 3), tmp_path / 'out', 'pictures', 'video', 'json')
+    pictures = [f'a.avi/00000{number}.png' for number in (1, 2, 3)]
+    assert files(tmp_path / 'out') == [*pictures, 'detections.avi', 'detections.json']
+    written = open_source(tmp_path / 'out/detections.avi')
+    assert [frame.pixels.shape for frame in written] == [(48, 64, 3)] * 3
+    assert written.rate == 10
+
+
+def test_images_of_several_sizes_into_one_video(tmp_path):
+    write(tmp_path / 'a.png', (40, 60, 3))
+    write(tmp_path / 'b.png', (90, 30, 3))
+    run(tmp_path, tmp_path / 'out', 'video')
+    written = list(open_source(tmp_path / 'out/detections.avi'))
+    assert [frame.pixels.shape for frame in written] == [(40, 60, 3)] * 2
+
+
+def test_video_that_breaks_off_is_kept_so_far_and_said(tmp_path):
+    path = film(tmp_path / 'a.avi')
+    path.write_bytes(path.read_bytes()[:-4500])
+    source = run(path, tmp_path / 'out', 'json')
+    images = json.loads((tmp_path / 'out/detections.json').read_text())['images']
+    (fault,) = source.faults
+    assert 0 < len(images) < 18
+    assert fault == f'{path}: breaks off after {len(images)} of 20 frames; those are kept'
+
+
+def test_what_was_found_before_an_error_is_written(tmp_path):
+    class Diverges(OneBox):
+        def __call__(self, image):
+            boxes, scores, labels = super().__call__(image)
+            return boxes * (np.nan if image.mean() > 25 else 1), scores, labels
+
+    source = open_source(film(tmp_path / 'a.avi'))
+    made = open_sinks(('video', 'json'), tmp_path / 'out', source, OneBox.classes)
+    with pytest.raises(ValueError, match='a.avi/000004: .* not finite'):
+        detect(Diverges(), source, made)
+    assert len(json.loads((tmp_path / 'out/detections.json').read_text())['images']) == 3
+    assert len(list(open_source(tmp_path / 'out/detections.avi'))) == 3
+
+
+def test_window_shows_frames_until_a_key(tmp_path, monkeypatch):
+    shown, keys = [], iter([-1, -1, ord('q')])
+    monkeypatch.setenv('DISPLAY', ':0')
+    monkeypatch.setattr(sinks.cv2, 'imshow', lambda name, picture: shown.append(picture.shape))
+    monkeypatch.setattr(sinks.cv2, 'waitKey', lambda wait: next(keys))
+    monkeypatch.setattr(sinks.cv2, 'destroyAllWindows', lambda: shown.append('closed'))
+    run(film(tmp_path / 'a.avi'), tmp_path / 'out', 'window')
+    assert shown == [(48, 64, 3)] * 3 + ['closed'] and not (tmp_path / 'out').exists()
+
+
+def test_time_and_threshold_of_each_frame(tmp_path):
+    write(tmp_path / 'a.png')
+    (low,), (high,) = (list(find_in(OneBox(), tmp_path, thr)) for thr in (0.05, 0.3))
+    assert (len(low.detections[0]), len(high.detections[0])) == (2, 1) and low.ms > 0
+
+
+REFUSED = {  # source -> what the line names
+    '99': 'camera 99: there is none',
+    'none.jpg': 'none.jpg: no such file; give the number of a camera',
+    'none/*.jpg': r'none/\*.jpg: no file matches',
+    'empty': 'no image at .*empty: give an image file',
+    'text.avi': 'text.avi: OpenCV cannot open it',
+}
+
+
+@pytest.mark.parametrize('given', REFUSED)
+def test_source_that_is_not_there_is_named(tmp_path, given):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'text.avi').write_text('no video')
+    with pytest.raises((OSError, ValueError), match=REFUSED[given]):
+        run(given if given.isdecimal() else str(tmp_path / given), tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    'make, name, message',
+    [
+        ('file', '', 'out: is a file, not a folder'),
+        ('folder', 'detections.json', 'detections.json: is a folder'),
+        ('folder', 'detections.avi', 'detections.avi: is a folder'),
+        ('folder', 'a.png', 'a.png: is there and is no picture'),
+    ],
+)
+def test_output_of_another_kind_is_named_before_anything_is_written(tmp_path, make, name, message):
+    write(tmp_path / 'a.jpg')
+    target = tmp_path / 'out' / name
+    if make == 'file':
+        target.write_text('mine')
+    else:
+        target.mkdir(parents=True)
+    with pytest.raises(OSError, match=message):
+        run(tmp_path / 'a.jpg', tmp_path / 'out', 'pictures', 'video', 'json')
+    assert not target.is_dir() or files(tmp_path / 'out') == []
+
+
+def test_video_that_is_being_read_is_not_written(tmp_path):
+    path = film(tmp_path / 'detections.avi')
+    with pytest.raises(FileExistsError, match='detections.avi: is being read'):
+        run(path, tmp_path, 'video')
+    assert len(list(open_source(path))) == 20
+
+
+def test_images_of_a_folder_are_found_without_pictures_of_detections(tmp_path):
+    write(tmp_path / 'a.jpg')
+    run(tmp_path, tmp_path / 'out')
+    assert find_images(tmp_path) == [tmp_path / 'a.jpg']
 
 
 def test_sheet_of_no_picture_is_an_error(tmp_path):
@@ -56,23 +250,27 @@ def test_sheet_of_no_picture_is_an_error(tmp_path):
         contact_sheet([], tmp_path / 'sheet.png')
 
 
-def tool(monkeypatch, folder, sheet):
+def tool(monkeypatch, given, out, *arguments):
     """tools/detect.py with the predictor OneBox."""
     monkeypatch.setattr(predict, 'load_predictor', lambda *_: OneBox())
-    arguments = [folder, 'config.py', '--out-dir', folder / 'out', '--sheet', sheet]
+    arguments = [given, 'config.py', '--out-dir', out, *arguments]
     monkeypatch.setattr(sys, 'argv', ['detect.py', *map(str, arguments)])
     runpy.run_path(str(TOOLS / 'detect.py'), run_name='__main__')
 
 
-def test_sheet_holds_images_of_one_name(tmp_path, monkeypatch):
+def test_sheet_holds_images_of_one_name(tmp_path, monkeypatch, capsys):
     for name in ('a.png', 'a.jpg'):
         write(tmp_path / name)
-    tool(monkeypatch, tmp_path, tmp_path / 'sheet.png')
+    tool(monkeypatch, tmp_path, tmp_path / 'out', '--sheet', tmp_path / 'sheet.png')
     assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (200, 800, 3)
+    assert 'a.jpg: 1 objects\na.png: 1 objects\n2 frames, median ' in capsys.readouterr().out
 
 
-def test_without_readable_image_there_is_a_line_and_no_sheet(tmp_path, monkeypatch):
-    (tmp_path / 'a.png').write_bytes(b'')
-    with pytest.raises(SystemExit, match='^1 of 1 images .*sheet.png is not written$'):
-        tool(monkeypatch, tmp_path, tmp_path / 'sheet.png')
-    assert not (tmp_path / 'sheet.png').exists()
+@pytest.mark.parametrize('cut, line', [(1, 'file is empty'), (2, '1 of 2 could not be read whole')])
+def test_tool_ends_with_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, cut, line):
+    write(tmp_path / 'in/a.png')
+    (tmp_path / f'in/{"a" if cut == 1 else "b"}.png').write_bytes(b'')
+    with pytest.raises(SystemExit, match='2'):
+        tool(monkeypatch, tmp_path / 'in', tmp_path / 'out')
+    assert line in capsys.readouterr().err.splitlines()[-1]
+    assert (tmp_path / 'out').exists() == (cut == 2)

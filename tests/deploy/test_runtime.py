@@ -17,7 +17,7 @@ import pytest
 from paths import ROOT
 
 from shufflenet_det.deploy.onnx_export import add_info
-from shufflenet_det.deploy.predict import MMDetPredictor, detect, load_predictor
+from shufflenet_det.deploy.predict import MMDetPredictor, load_predictor
 from shufflenet_det.deploy.runtime import Detector, ModelInfo, Resize
 
 NEEDED = ('numpy', 'numpy.libs', 'onnxruntime', 'cv2', 'opencv_python.libs', 'flatbuffers',
@@ -159,12 +159,30 @@ def test_missing_model_is_named(tmp_path):
         Detector(tmp_path / 'none.onnx')
 
 
-def test_detect_takes_an_onnx_file_alone(single, image, tmp_path):
+def test_onnx_file_alone_is_a_predictor(single):
+    assert isinstance(load_predictor(str(single.onnx)), Detector)
+
+
+def test_folder_is_detected_in_image_by_image(single, image, tmp_path):
     cv2.imwrite(str(tmp_path / 'image.png'), image)
-    predictor = load_predictor(str(single.onnx))
-    pictures, unreadable = detect(predictor, [tmp_path / 'image.png'], tmp_path / 'out')
-    assert (len(pictures), unreadable) == (1, [])
-    assert (tmp_path / 'out/detections.json').exists()
+    detector = Detector(single.onnx)
+    (found,) = detector.find_in(tmp_path, score_thr=0)
+    assert found.name == 'image.png'
+    for ours, other in zip(found.detections, detector(image), strict=True):
+        np.testing.assert_array_equal(ours, other)
+
+
+@pytest.mark.parametrize('form', ['onnx', 'mmdet'])
+def test_size_sets_the_longer_side_of_the_input(single, image, form):
+    half = load_predictor(
+        str(single.onnx if form == 'onnx' else single.config),
+        *([] if form == 'onnx' else [str(single.checkpoint), 'cpu']),
+        size=80,
+    )
+    whole = Detector(single.onnx, size=160)
+    assert Detector(single.onnx, size=80).info.resize.scale == (80, 64)
+    np.testing.assert_array_equal(whole(image)[0], Detector(single.onnx)(image)[0])
+    np.testing.assert_allclose(half(image)[1], Detector(single.onnx, size=80)(image)[1], atol=1e-3)
 
 
 def test_config_and_checkpoint_give_mmdets_predictor(single):
@@ -176,7 +194,8 @@ def test_config_and_checkpoint_give_mmdets_predictor(single):
 @pytest.mark.parametrize(
     'args, message',
     [
-        (('config.py',), 'needs a checkpoint'),
+        ((__file__,), 'needs a checkpoint'),
+        (('none',), 'none: no such file or model; .* a name of nanodet-m, '),
         (('model.onnx', 'checkpoint.pth'), 'takes no checkpoint'),
         (('model.onnx', None, 'cpu'), 'no device'),
     ],

@@ -9,7 +9,8 @@ from nanodet_cases import CONFIGS, TRAINED, epoch, samples, small, squares, tota
 from paths import ROOT
 
 from shufflenet_det.checkpoints.nanodet import part_of
-from shufflenet_det.deploy.predict import MMDetPredictor, read_image
+from shufflenet_det.data.pixels import read_image
+from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.detectors.nanodet_necks import GhostPAN
 from shufflenet_det.training.launch import load_config
 
