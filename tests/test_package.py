@@ -21,8 +21,10 @@ CONFIGS = {
     if p.suffix in ('.py', '.yml')
 }
 MODULES = {p.relative_to(ROOT).as_posix() for p in (ROOT / 'shufflenet_det').rglob('*.py')}
+HOOK = 'shufflenet_det/integration/shufflenet_det.pth'
 GENERATED = {'PKG-INFO', 'setup.cfg'}
-HOOKS = 'shufflenet_det/integration/shufflenet_det_mmcv.pth'
+HOOKS = {'shufflenet_det.pth', 'shufflenet_det_startup.py'}
+"""What Python reads when it starts: beside the package."""
 
 PREDICT = """
 import shufflenet_det
@@ -80,8 +82,8 @@ def content(wheel: Path) -> set[str]:
 
 
 def test_wheel_holds_the_package_and_its_configs(wheel: Path) -> None:
-    hooks = {name for name in content(wheel) if name.endswith('.pth')}
-    assert [Path(name).name for name in hooks] == ['shufflenet_det_mmcv.pth']
+    hooks = {name for name in content(wheel) if '/' not in name}
+    assert hooks == HOOKS
     expected = MODULES | {f'shufflenet_det/.mim/{name}' for name in CONFIGS}
     assert content(wheel) - hooks == expected
 
@@ -99,7 +101,7 @@ def test_sdist_holds_what_is_installed(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         files = {Path(*Path(m.name).parts[1:]).as_posix() for m in archive if m.isfile()}
     files = {name for name in files if '.egg-info/' not in name}
-    expected = MODULES | CONFIGS | {HOOKS, 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py'}
+    expected = MODULES | CONFIGS | {HOOK, 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py'}
     assert files - GENERATED == expected
 
 
