@@ -14,6 +14,7 @@ from paths import ROOT, TOOLS
 
 from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.bench.photos import runner, training
+from shufflenet_det.bench.photos.evaluation import on_split
 from shufflenet_det.bench.photos.plan import PLANS, Plan
 from shufflenet_det.bench.photos.training import Run
 from shufflenet_det.bench.plots import figures_of
@@ -77,6 +78,15 @@ def test_row_says_what_was_measured(result):
     assert row['cpu_ms'] > 0 and row['parameters'] > 1e6 and row['macs'] > 1e8
     assert [point['epoch'] for point in row['curve']] == [1]
     assert row['commit'] == result['environment']['commit'] and row['cpu_seconds'] > 1
+
+
+def test_splits_are_told_apart():
+    cfg = load_config(ROOT / 'configs/photos/lighthead_fpn_1.0x_320.py')
+    for split in ('val', 'test'):
+        chosen = on_split(cfg, split)
+        name = f'instances_{split}.json'
+        assert chosen.test_dataloader.dataset.ann_file.endswith(name)
+        assert chosen.test_evaluator.ann_file.endswith(name)
 
 
 def test_table_has_lost_rows_and_spread(result):

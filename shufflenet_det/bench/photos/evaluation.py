@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Sequence
@@ -48,10 +49,7 @@ def evaluate(config: str | Path, checkpoint: str | Path, splits: Sequence[str]) 
     cfg.visualizer.vis_backends = []
     found = {}
     for split in splits:
-        cfg.test_dataloader, cfg.test_evaluator = (
-            cfg[f'{split}_dataloader'], cfg[f'{split}_evaluator'],
-        )  # fmt: skip
-        runner = build_runner(cfg)
+        runner = Runner.from_cfg(on_split(cfg, split))
         metrics = runner.test()
         found[split] = {name: metrics[f'coco/bbox_mAP{ending}'] for name, ending in METRICS.items()}
         recall = proposal_recall(runner)
@@ -62,6 +60,14 @@ def evaluate(config: str | Path, checkpoint: str | Path, splits: Sequence[str]) 
     found['parameters'] = sum(p.numel() for p in detector.parameters())
     found['macs'] = _macs(config, (cfg.size, cfg.size))
     return found
+
+
+def on_split(cfg: Config, split: str) -> Config:
+    """A copy of a config whose test reads ``val`` or ``test``."""
+    of_split = copy.deepcopy(cfg)
+    of_split.test_dataloader = of_split[f'{split}_dataloader']
+    of_split.test_evaluator = of_split[f'{split}_evaluator']
+    return of_split
 
 
 @torch.no_grad()
