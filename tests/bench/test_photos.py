@@ -4,6 +4,7 @@ import argparse
 import json
 from functools import reduce
 from operator import getitem
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from paths import ROOT, TOOLS
 
 from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.bench.photos import runner, training
-from shufflenet_det.bench.photos.evaluation import on_split
+from shufflenet_det.bench.photos.evaluation import on_split, proposal_recall
 from shufflenet_det.bench.photos.plan import PLANS, Plan
 from shufflenet_det.bench.photos.training import Run
 from shufflenet_det.bench.plots import figures_of
@@ -87,6 +88,12 @@ def test_splits_are_told_apart():
         name = f'instances_{split}.json'
         assert chosen.test_dataloader.dataset.ann_file.endswith(name)
         assert chosen.test_evaluator.ann_file.endswith(name)
+
+
+def test_one_stage_detector_has_no_recall_of_proposals():
+    register_all_modules()
+    cfg = load_config(ROOT / 'configs/photos/gfl_1.0x_320.py')
+    assert proposal_recall(SimpleNamespace(model=MODELS.build(cfg.model))) == {}
 
 
 def test_table_has_lost_rows_and_spread(result):

@@ -74,7 +74,7 @@ def on_split(cfg: Config, split: str) -> Config:
 def proposal_recall(runner: Runner) -> dict[str, float]:
     """Share of the objects that the first proposals cover, by their number; {} without an RPN."""
     detector = runner.model.eval()
-    if not detector.with_rpn:
+    if not getattr(detector, 'with_rpn', False):  # one-stage detectors have no such property
         return {}
     covered = {number: [] for number in PROPOSALS}
     for batch in runner.test_dataloader:
