@@ -18,7 +18,6 @@ from torchvision.ops import box_iou
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.detector_complexity import detector_complexity, detector_on_meta
-from shufflenet_det.training.verified_loading import build_runner
 
 METRICS = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
 """Our name of a figure -> what CocoMetric appends to ``bbox_mAP``."""

@@ -17,13 +17,13 @@ def accuracy_tables(result: Mapping) -> Iterator[Table]:
         for row in result['rows']:
             if row['data'] == data:
                 groups.setdefault(row['config'], []).append(row)
-        rows = sorted(map(_accuracy, groups.values()), key=lambda cells: -(cells[2] or 0))
+        rows = sorted(map(_accuracy, groups.values()), key=lambda cells: -(cells[3] or 0))
         yield Table(
             data,
             f'{data}: figures of the test split after the last epoch, mean over the seeds; '
             'proposals: share of the objects that the first of them cover at IoU .5; CPU ms: one '
             'thread, from a resized picture to its boxes.',
-            ('detector', 'seeds', 'AP', '+-', *FIGURES[1:], 'AP of val', '100 proposals',
+            ('detector', 'seeds', 'epochs', 'AP', '+-', *FIGURES[1:], 'AP of val', '100 proposals',
              '300 proposals', 'CPU ms', 'M macs', 'M parameters', 'training, CPU s', 'lost'),
             tuple(rows),
         )  # fmt: skip
@@ -34,10 +34,10 @@ def _accuracy(rows: Sequence[Mapping]) -> tuple[Cell, ...]:
     whole = [row for row in rows if 'error' not in row]
     lost = '; '.join(row['error'] for row in rows if 'error' in row) or None
     if not whole:
-        return (rows[0]['config'], 0, *[None] * 14, lost)
+        return (rows[0]['config'], 0, *[None] * 15, lost)
     aps = [row['test']['AP'] for row in whole]
     return (
-        rows[0]['config'], len(whole), mean(aps), stdev(aps) if len(aps) > 1 else None,
+        rows[0]['config'], len(whole), whole[0]['curve'][-1]['epoch'], mean(aps), stdev(aps) if len(aps) > 1 else None,
         *(_mean(row['test'][name] for row in whole) for name in FIGURES[1:]),
         mean(row['val']['AP'] for row in whole),
         *(_mean(row['test'].get('recall', {}).get(n) for row in whole) for n in ('100', '300')),
@@ -72,7 +72,7 @@ def step_tables(result: Mapping) -> Iterator[Table]:
     yield Table(
         'steps',
         f'Steps tried on {", ".join(dict.fromkeys(row["data"] for row in result["rows"]))}: AP of '
-        'the validation split after the last epoch, one seed; effect: against the step named.',
+        'the validation split after so many epochs, one seed; effect: against the step named.',
         ('step', 'detector', 'epochs', 'AP', 'effect', 'against', 'AP50', '100 proposals',
          '300 proposals', 'training, CPU s', 'lost'),
         tuple(rows),
