@@ -37,7 +37,8 @@ def _accuracy(rows: Sequence[Mapping]) -> tuple[Cell, ...]:
         return (rows[0]['config'], 0, *[None] * 15, lost)
     aps = [row['test']['AP'] for row in whole]
     return (
-        rows[0]['config'], len(whole), whole[0]['curve'][-1]['epoch'], mean(aps), stdev(aps) if len(aps) > 1 else None,
+        rows[0]['config'], len(whole), whole[0]['curve'][-1]['epoch'], mean(aps),
+        stdev(aps) if len(aps) > 1 else None,
         *(_mean(row['test'][name] for row in whole) for name in FIGURES[1:]),
         mean(row['val']['AP'] for row in whole),
         *(_mean(row['test'].get('recall', {}).get(n) for row in whole) for n in ('100', '300')),
