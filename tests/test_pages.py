@@ -174,6 +174,7 @@ def check_options(words: list[str], source: Path, page: str) -> None:
     shared = [
         ROOT / 'shufflenet_det/training/launch.py',
         ROOT / 'shufflenet_det/bench/command_line.py',
+        ROOT / 'shufflenet_det/bench/latency_arguments.py',
     ]
     text = ''.join(path.read_text() for path in (source, *shared))
     after = words[[w in str(source) or w.endswith(source.stem) for w in words].index(True) :]

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from mmengine.logging import MMLogger
 
 from .environment import environment, write_result
 from .machine import activity, machine_state
+from .processes import run_processes
 from .tables import conditions, markdown
 from .threads import WAITS, set_threads
 from .views import tables_of
@@ -32,6 +34,7 @@ def add_machine_arguments(parser: argparse.ArgumentParser, turns: int) -> None:
     parser.add_argument('--batch', type=int, default=1, help='images per call')
     parser.add_argument('--turns', type=int, default=turns, help='measurements of each row')
     parser.add_argument('--seconds', type=float, help='stop measuring after so long')
+    parser.add_argument('--processes', type=int, default=1, help='repeat in fresh processes')
     parser.add_argument('--plot', type=Path, help='draw charts, .png or .svg')
     parser.add_argument('--out', type=Path, help=f'result file, e.g. {RESULTS}/NAME.json')
 
@@ -44,7 +47,7 @@ def prepare_machine(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If the device is not there, or a number is not allowed.
     """
-    for name in ('threads', 'batch', 'turns'):
+    for name in ('threads', 'batch', 'turns', 'processes'):
         value = getattr(args, name)
         if value is not None and value < 1:
             raise ValueError(f'--{name} {value} is not allowed; give at least 1')
@@ -80,7 +83,18 @@ def finish(args: argparse.Namespace, kind: str, size: tuple[int, int] | None, **
     """Print the tables of a result as Markdown; keep it and draw it where a file was named."""
     env = environment(args.device, args.dtype, args.batch, size)
     env['machine'] = activity(args.start, machine_state(), env['cpus'])
-    result = write_result(args.out, kind, env, **content)
+    show(args, write_result(args.out, kind, env, **content))
+
+
+def repeat_in_processes(args: argparse.Namespace) -> None:
+    """The tool in fresh processes, --processes of them, and the result of all."""
+    result = run_processes(args.processes, args.plot is not None)
+    kind, env = result.pop('kind'), result.pop('environment')
+    show(args, write_result(args.out, kind, env, **result))
+
+
+def show(args: argparse.Namespace, result: Mapping) -> None:
+    """Print the tables of a result, and draw it where a file was named."""
     print(f'\n{conditions(result["environment"])}')
     for table in tables_of(result):
         print(f'\n{table.caption}\n\n{markdown(table)}')

@@ -23,7 +23,8 @@ from shufflenet_det.detectors import PSRoIAlign
 from shufflenet_det.training.launch import load_config
 
 from .cuda_graph import CudaGraph
-from .forms import cpu_session, first_line, fold_batch_norms
+from .forms import first_line, fold_batch_norms
+from .onnx_session import cpu_session
 
 BACKGROUND = 0.99
 """Probability of background that a detector with fresh weights gives."""
@@ -146,7 +147,7 @@ def submodule(model: nn.Module, path: str) -> nn.Module | None:
     return model
 
 
-class _OnnxDetector:
+class OnnxDetector:
     """The export of a detector in ONNX Runtime, called like the detector.
 
     Normalising is part of the export, and of its time.
@@ -166,7 +167,7 @@ class _OnnxDetector:
         return samples
 
 
-DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | _OnnxDetector]] = {
+DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OnnxDetector]] = {
     'eager': lambda model, x: model,
     'stock-operators': _stock_operators,
     'channels-last': _channels_last,
@@ -174,6 +175,6 @@ DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | _OnnxDetecto
     'folded-channels-last': lambda model, x: _channels_last(_folded(model, x), x),
     'deploy': lambda model, x: switch_to_deploy(model),
     'deploy-cuda-graph': _deploy_cuda_graph,
-    'deploy-onnxruntime': _OnnxDetector,
+    'deploy-onnxruntime': OnnxDetector,
 }
 """Form -> function(detector, input) -> what predicts; the detector itself is changed."""

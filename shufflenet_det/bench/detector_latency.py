@@ -5,48 +5,23 @@ from __future__ import annotations
 import copy
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from mmdet.structures import DetDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from shufflenet_det.training.launch import load_config
 
-from .detector_forms import DETECTOR_FORMS, boxes_in_single, build_detector, submodule
+from .detector_forms import DETECTOR_FORMS, OnnxDetector, boxes_in_single, build_detector
+from .detector_parts import POST_PROCESSING, RESIZING, REST, part_clocks
+from .energy import energy_meter
 from .forms import OUTSIDE_TORCH, first_line, forms_for
-from .timing import (
-    Spent,
-    Timing,
-    in_turns,
-    peak_memory,
-    summarise,
-    synchronize,
-    time_call,
-    warm_up,
-)
-
-PARTS = {
-    'backbone': ('backbone', 'forward'),
-    'neck': ('neck', 'forward'),
-    'RPN': ('rpn_head', 'forward'),
-    'proposals': ('rpn_head', 'predict_by_feat'),
-    'thin map': ('roi_head', 'thin_maps'),
-    'RoI pooling': ('roi_head.bbox_roi_extractor', 'forward'),
-    'RoI head': ('roi_head.bbox_head', 'forward'),
-    'RoI post-processing': ('roi_head.bbox_head', 'predict_by_feat'),
-    'dense head': ('bbox_head', 'forward'),
-    'post-processing': ('bbox_head', 'predict_by_feat'),
-}
-"""Part -> (module, method) that does it. No part calls another, so that times add up."""
-
-POST_PROCESSING = ('RoI post-processing', 'post-processing')
-
-REST = 'rest'
-"""Time of a detector that is in no part: Python, data samples, reshaping between parts."""
+from .memory import peak_memory
+from .pictures import Pictures, normalise, pixels_of
+from .timing import Spent, Timing, in_turns, mean_joules, summarise, time_call, warm_up
 
 
 @dataclass(frozen=True)
@@ -63,7 +38,8 @@ class DetectorRow:
             cannot be told apart.
         parts: A key of :data:`PARTS`, or :data:`REST`, and its time; the parts add up to the
             total in every turn.
-        detections: Boxes that came out, which post-processing depends on.
+        detections: Boxes that came out of a call, which post-processing depends on; the mean over
+            pictures.
     """
 
     config: str
@@ -73,7 +49,7 @@ class DetectorRow:
     total: Timing
     without_post: Timing | None
     parts: tuple[Timing, ...]
-    detections: int
+    detections: float
 
 
 class DetectorRun:
@@ -84,6 +60,7 @@ class DetectorRun:
         form: A key of :data:`DETECTOR_FORMS`.
         x: Normalised images (N, 3, H, W); the detector moves to their device and dtype.
         checkpoint, options: As in :func:`build_detector`.
+        pictures: What is seen instead of x, at its size, turn by turn.
 
     Raises:
         ValueError: If the form is unknown, or the detector cannot take it or the input.
@@ -96,26 +73,46 @@ class DetectorRun:
         x: Tensor,
         checkpoint: str | None = None,
         options: Sequence[str] = (),
+        pictures: Pictures | None = None,
     ) -> None:
         if form not in DETECTOR_FORMS:
             raise ValueError(f'form {form!r} is not for detectors; allowed: {list(DETECTOR_FORMS)}')
+        start = time.perf_counter()
         self.config, self.form, self.x, self.device = Path(config).stem, form, x, str(x.device)
         self.options, self.weights = tuple(options), Path(checkpoint or 'random').name
+        self.pictures, self.inside = pictures, [tuple(x.shape[-2:])] * len(x)
         self.model = build_detector(config, checkpoint, options).to(x.device)
+        self.preprocessor = self.model.data_preprocessor
+        self._start_series()
         try:
-            self.model = DETECTOR_FORMS[form](self.model, x.float())
-            if x.dtype != torch.float32:
-                self.model.to(x.dtype)
-                boxes_in_single(self.model)
-            self.detections = self()
+            self._convert(x)
+            self.load_ms = 1000 * (time.perf_counter() - start)
+            if pictures:
+                self._take(0)
+            self.first = time_call(self, self.device)
         except (RuntimeError, ValueError) as error:
             where = f'{config} in form {form} with input {tuple(x.shape)}'
             raise ValueError(f'{where}: {first_line(error)}') from error
-        self._start_series()
+
+    def _convert(self, x: Tensor) -> None:
+        self.model = DETECTOR_FORMS[self.form](self.model, x.float())
+        if x.dtype != torch.float32:
+            self.model.to(x.dtype)
+            boxes_in_single(self.model)
 
     def _start_series(self) -> None:
         self.totals: list[Spent] = []
         self.spent: dict[str, list[float]] = defaultdict(list)
+        self.boxes: list[int] = []
+
+    def _take(self, turn: int) -> None:
+        """Resize and normalise the pictures of a turn."""
+        size = tuple(self.x.shape[-2:])
+        pixels, self.inside = pixels_of(self.pictures.batch(turn, len(self.x)), size)
+        if isinstance(self.model, OnnxDetector):  # which normalises in its graph
+            self.model.images = pixels.numpy()
+        else:
+            self.x = normalise(pixels.to(self.device), self.preprocessor).to(self.x.dtype)
 
     def again(self) -> DetectorRun:
         """The same detector, to be measured a second time."""
@@ -127,29 +124,47 @@ class DetectorRun:
     def __call__(self) -> int:
         """Number of boxes found."""
         size = tuple(self.x.shape[-2:])
-        meta = dict(img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size)
-        samples = [DetDataSample(metainfo=dict(meta, scale_factor=(1.0, 1.0))) for _ in self.x]
+        common = dict(pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0))
+        samples = [
+            DetDataSample(metainfo=dict(common, img_shape=inside, ori_shape=inside))
+            for inside in self.inside
+        ]
         return sum(len(found.pred_instances) for found in self.model.predict(self.x, samples))
 
     def turn(self) -> None:
-        """Measure one call."""
-        with _clocks(self.model, self.device) as spent:
-            total = time_call(self, self.device)
+        """Measure one call, on the next pictures where there are some."""
+        turn, resized = len(self.totals), self.pictures is not None and self.pictures.resized
+        if self.pictures and not resized:
+            self._take(turn)
+        with part_clocks(self.model, self.device) as spent:
+
+            def call() -> None:
+                if resized:
+                    spent[RESIZING] = time_call(lambda: self._take(turn), self.device).wall_ms
+                self.boxes.append(self())
+
+            total = time_call(call, self.device, meter=energy_meter(self.device))
         self.totals.append(total)
         for part, ms in spent.items():
             self.spent[part].append(ms)
         self.spent[REST].append(total.wall_ms - sum(spent.values()))
+
+    @property
+    def detections(self) -> float:
+        """Mean number of boxes of a call."""
+        return sum(self.boxes) / len(self.boxes) if self.boxes else float(self())
 
     def row(self) -> DetectorRow:
         """What the turns so far add up to."""
         post = [self.spent[part] for part in POST_PROCESSING if part in self.spent]
         totals = [total.wall_ms for total in self.totals]
         without = [total - sum(ms) for total, *ms in zip(totals, *post, strict=True)]
-        images = len(self.x)
+        images, joules = len(self.x), mean_joules(self.totals)
         peak = None if self.form in OUTSIDE_TORCH else peak_memory(self, self.device)
+        cpu = [total.cpu_ms for total in self.totals]
         return DetectorRow(
             self.config, self.options, self.weights, self.form,
-            summarise('detector', totals, 1, images, peak, [t.cpu_ms for t in self.totals]),
+            summarise('detector', totals, 1, images, peak, cpu, joules),
             summarise('without post-processing', without, 1, images) if post else None,
             tuple(summarise(part, ms, 1, images) for part, ms in self.spent.items() if any(ms)),
             self.detections,
@@ -157,18 +172,24 @@ class DetectorRun:
 
 
 def prepare_detector(
-    target: str, forms: Sequence[str], x: Tensor, options: Sequence[str] = ()
+    target: str,
+    forms: Sequence[str],
+    x: Tensor,
+    options: Sequence[str] = (),
+    pictures: Pictures | None = None,
 ) -> list[DetectorRun]:
     """A detector in those of the forms that exist for its backbone.
 
     Args:
         target: ``CONFIG`` or ``CONFIG=CHECKPOINT``.
-        forms, x, options: As in :class:`DetectorRun`.
+        forms, x, options, pictures: As in :class:`DetectorRun`.
     """
     config, _, checkpoint = target.partition('=')
     backbone = load_config(config).get('model', {}).get('backbone', {})
     existing = forms_for(config, backbone, forms)
-    return [DetectorRun(config, form, x, checkpoint or None, options) for form in existing]
+    return [
+        DetectorRun(config, form, x, checkpoint or None, options, pictures) for form in existing
+    ]
 
 
 def run_detectors(
@@ -189,33 +210,3 @@ def run_detectors(
     for run in in_turns([*runs, again], turns, seconds):
         run.turn()
     return [run.row() for run in runs], again.row().total
-
-
-@contextmanager
-def _clocks(model: nn.Module, device: str) -> Iterator[dict[str, float]]:
-    """Part -> ms spent in it while the context lasts, of the parts that the model has."""
-    spent: dict[str, float] = {}
-    timed = []
-    for part, (path, method) in PARTS.items():
-        owner = submodule(model, path)
-        if owner is not None and hasattr(owner, method):
-            spent[part] = 0.0
-            setattr(owner, method, _timed(getattr(owner, method), part, spent, device))
-            timed.append((owner, method))
-    try:
-        yield spent
-    finally:
-        for owner, method in timed:
-            delattr(owner, method)
-
-
-def _timed(method: Callable, part: str, spent: dict[str, float], device: str) -> Callable:
-    def call(*args, **kwargs):
-        synchronize(device)
-        start = time.perf_counter()
-        result = method(*args, **kwargs)
-        synchronize(device)
-        spent[part] += 1000 * (time.perf_counter() - start)
-        return result
-
-    return call

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import io
-import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +15,7 @@ from shufflenet_det.deploy.fuse import with_folded
 from shufflenet_det.deploy.switch import onnx_align, switch_to_deploy
 
 from .cuda_graph import CudaGraph
-from .threads import wait_policy
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+from .onnx_session import onnx_session
 
 Forward = Callable[[Tensor], object]
 Form = Callable[[nn.Module, Tensor], Forward]
@@ -186,33 +181,8 @@ def forms_for(name: str, backbone: Mapping, forms: Sequence[str]) -> list[str]:
     return existing
 
 
-def onnx_session(model: nn.Module, example: Tensor) -> Forward:
-    """Export to ONNX, with the example's shape, and run it on the CPU."""
-    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    file = io.BytesIO()
-    torch.onnx.export(model, (example,), file, dynamo=False, input_names=['x'])
-    session = cpu_session(file.getvalue())
-    return lambda x: session.run(None, {'x': x.numpy()})
-
-
-def cpu_session(model: bytes) -> InferenceSession:
-    """A session of ONNX Runtime with as many threads as torch has.
-
-    Its threads stop spinning after each run: forms are timed in turn, and the spinning threads of
-    one would take the cores of the next.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry('session.force_spinning_stop', '1')
-    spins = '0' if wait_policy() == 'passive' else '1'
-    options.add_session_config_entry('session.intra_op.allow_spinning', spins)
-    return onnxruntime.InferenceSession(model, options, ['CPUExecutionProvider'])
-
-
-def prepare(name: str, form: str, model: nn.Module, x: Tensor) -> Callable[[], object]:
-    """A form of a model as a callable without arguments.
+def convert(name: str, form: str, model: nn.Module, x: Tensor) -> Callable[[], object]:
+    """A form of a model as a callable without arguments, which has not run yet.
 
     Args:
         name: Name of the model, for the error.
@@ -225,14 +195,26 @@ def prepare(name: str, form: str, model: nn.Module, x: Tensor) -> Callable[[], o
     """
     if form not in FORMS:
         raise ValueError(f'form {form!r} is not known; allowed: {list(FORMS)}')
-    try:
-        with torch.no_grad():
-            forward = FORMS[form](model, x)
-            forward(x)
-    except (RuntimeError, ValueError, TypeError) as error:
-        where = f'{name} in form {form} with input {tuple(x.shape)}'
-        raise ValueError(f'{where}: {first_line(error)}') from error
+    with torch.no_grad(), _named(f'{name} in form {form} with input {tuple(x.shape)}'):
+        forward = FORMS[form](model, x)
+
     return lambda: forward(x)
+
+
+def prepare(name: str, form: str, model: nn.Module, x: Tensor) -> Callable[[], object]:
+    """As :func:`convert`, after a first call."""
+    run = convert(name, form, model, x)
+    with torch.no_grad(), _named(f'{name} in form {form} with input {tuple(x.shape)}'):
+        run()
+    return run
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ValueError(f'{where}: {first_line(error)}') from error
 
 
 def first_line(error: Exception) -> str:

@@ -131,9 +131,9 @@ class Conditions:
                 f'size {self.size[0]}x{self.size[1]} is too small: at least {MIN_SIDE}x{MIN_SIDE}'
             )
 
-    def input_for(self, name: str) -> Tensor:
-        """(batch, 3, H, W) of the network's size."""
-        size = self.size or (NETWORKS[name].size,) * 2
+    def input_for(self, name: str | None = None) -> Tensor:
+        """(batch, 3, H, W) of the network's size, or of 224x224 for one outside of the table."""
+        size = self.size or (NETWORKS[name].size if name else 224,) * 2
         x = torch.randn(self.batch, 3, *size)
         return x.to(self.device, getattr(torch, self.dtype))
 

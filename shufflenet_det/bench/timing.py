@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from pathlib import Path
 from statistics import median as median_of
 from typing import TypeVar
 
 import torch
-from torch.profiler import ProfilerActivity, profile
 
+from .energy import Meter, energy_meter
 from .intervals import Ratio, percentile, ratio_of, rotations
+from .memory import cache_evictor, peak_memory
 
 T = TypeVar('T')
 
@@ -44,6 +41,7 @@ class Timing:
         median_ms, min_ms, max_ms: Of one call on the wall clock, over the turns.
         p10_ms, p90_ms, p99_ms: None where the turns are too few for it
             (:func:`~shufflenet_det.bench.intervals.least_samples`).
+        joules: Mean energy of a call, of the whole package; None where nothing counts it.
         cpu_ms: Median CPU time of a call, all threads of the process; None where it was not taken.
         n: Turns measured.
         calls: Calls in a turn; above 1 only where one call is too short to time.
@@ -62,6 +60,7 @@ class Timing:
     p90_ms: float | None
     p99_ms: float | None
     cpu_ms: float | None
+    joules: float | None
     n: int
     calls: int
     images: int
@@ -82,6 +81,7 @@ def summarise(
     images: int = 1,
     peak: int | None = None,
     cpu_turns_ms: Sequence[float] = (),
+    joules: float | None = None,
 ) -> Timing:
     """A Timing out of the times of its turns (ms)."""
     median, least, most = median_of(turns_ms), min(turns_ms), max(turns_ms)
@@ -89,7 +89,7 @@ def summarise(
     turns, cpu_turns = (tuple(round(t, 5) for t in times) for times in (turns_ms, cpu_turns_ms))
     cpu = median_of(cpu_turns_ms) if cpu_turns_ms else None
     return Timing(
-        name, median, least, most, *percentiles, cpu, len(turns), calls, images, peak,
+        name, median, least, most, *percentiles, cpu, joules, len(turns), calls, images, peak,
         turns, cpu_turns,
     )  # fmt: skip
 
@@ -113,6 +113,7 @@ def measure(
     min_turn_ms: float = 20.0,
     images: int = 1,
     untraced: tuple[str, ...] = (),
+    cold: tuple[str, ...] = (),
 ) -> list[Timing]:
     """Time callables against each other in rounds, whose order rotates: A B C, B C A, C A B.
 
@@ -126,25 +127,46 @@ def measure(
         min_turn_ms: A turn repeats short calls until it lasts about this long.
         images: Images in a call.
         untraced: Names whose memory torch does not see.
+        cold: Names whose calls find the CPU's caches full of other data.
 
     Returns:
         A Timing for each callable, in order.
     """
     once = {name: warm_up(run, device) for name, run in runs.items()}
-    calls = {name: max(1, round(min_turn_ms / ms)) for name, ms in once.items()}
-    times: dict[str, list[Spent]] = {name: [] for name in runs}
-    for name in in_turns(list(runs), turns, seconds):
-        if once[name] < COLD_MS:
-            runs[name]()
-        times[name].append(time_call(runs[name], device, calls[name]))
+    calls = {n: 1 if n in cold else max(1, round(min_turn_ms / ms)) for n, ms in once.items()}
+    before = {name: runs[name] for name in runs if once[name] < COLD_MS}
+    before |= dict.fromkeys(cold, cache_evictor() if cold else None)
+    spent = _take_turns(runs, before, device, calls, in_turns(list(runs), turns, seconds))
     return [
         summarise(
-            name, [spent.wall_ms for spent in times[name]], calls[name], images,
+            name, [turn.wall_ms for turn in spent[name]], calls[name], images,
             None if name in untraced else peak_memory(run, device),
-            [spent.cpu_ms for spent in times[name]],
+            [turn.cpu_ms for turn in spent[name]], mean_joules(spent[name]),
         )
         for name, run in runs.items()
     ]  # fmt: skip
+
+
+def _take_turns(
+    runs: Mapping[str, Run],
+    before: Mapping[str, Run],
+    device: str,
+    calls: Mapping[str, int],
+    order: Iterator[str],
+) -> dict[str, list[Spent]]:
+    spent: dict[str, list[Spent]] = {name: [] for name in runs}
+    meter = energy_meter(device)
+    for name in order:
+        if name in before:
+            before[name]()
+        spent[name].append(time_call(runs[name], device, calls[name], meter))
+    return spent
+
+
+def mean_joules(spent: Sequence[Spent]) -> float | None:
+    """Energy of a call; None where nothing counted it."""
+    joules = [turn.joules for turn in spent]
+    return None if None in joules else sum(joules) / len(joules)
 
 
 def in_turns(rows: Sequence[T], turns: int, seconds: float | None = None) -> Iterator[T]:
@@ -171,21 +193,24 @@ def synchronize(device: str) -> None:
 
 @dataclass(frozen=True)
 class Spent:
-    """Time of one call (ms) on the wall clock, and of the CPU in all threads of the process."""
+    """What one call took: ms on the wall clock, ms of CPU in all threads, energy."""
 
     wall_ms: float
     cpu_ms: float
+    joules: float | None = None
 
 
-def time_call(run: Run, device: str = 'cpu', calls: int = 1) -> Spent:
-    """Time of one call, as the mean of successive calls."""
+def time_call(run: Run, device: str = 'cpu', calls: int = 1, meter: Meter | None = None) -> Spent:
+    """Time and, with a meter, energy of one call, as the mean of successive calls."""
     synchronize(device)
+    energy = meter() if meter else 0.0
     start, cpu_start = time.perf_counter(), time.process_time()
     for _ in range(calls):
         run()
     synchronize(device)
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu_start
-    return Spent(1000 * wall / calls, 1000 * cpu / calls)
+    joules = (meter() - energy) / calls if meter else None
+    return Spent(1000 * wall / calls, 1000 * cpu / calls, joules)
 
 
 def warm_up(run: Run, device: str = 'cpu') -> float:
@@ -196,26 +221,3 @@ def warm_up(run: Run, device: str = 'cpu') -> float:
         if best >= before * (1 - STABLE):
             break
     return best
-
-
-def peak_memory(run: Run, device: str = 'cpu') -> int:
-    """Most bytes that one call holds at once beyond what was there before it.
-
-    Weights and inputs are there before. On the CPU these are the bytes that torch's allocator
-    hands out, on CUDA torch's own counter.
-    """
-    if torch.device(device).type == 'cuda':
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        run()
-        synchronize(device)
-        return torch.cuda.max_memory_allocated(device) - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        result = run()
-    del result
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, 'trace.json')
-        profiler.export_chrome_trace(str(file))
-        events = json.loads(file.read_text(encoding='utf-8'))['traceEvents']
-    changes = [event['args']['Bytes'] for event in events if event.get('name') == '[memory]']
-    return max(accumulate(changes, initial=0))

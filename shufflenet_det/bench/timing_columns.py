@@ -9,6 +9,12 @@ from .tables import Cell
 
 MIB = 2**20
 PERCENTILES = (90, 99)
+OPTIONAL = {
+    'cpu_ms': 'CPU ms',
+    'joules': 'J',
+    'between_processes': 'variance between processes',
+}
+"""Field of a Timing -> column that stands only where a row has it."""
 
 NOTE = ' A ratio is the median over neighbouring turns with its 95 % interval; a tie holds 1{}.'
 EACH_BAND = NOTE.format(', or comes as near to it as two measurements of the first row')
@@ -20,20 +26,22 @@ def time_columns(
 ) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
     """Header and cells of stored Timings: median, least, most, percentiles, CPU time, speed.
 
-    A column of percentiles stands only where a row has turns enough for it.
+    A column of percentiles stands only where a row has turns enough for it, CPU time, energy and
+    the share of variance between processes only where a row has them.
     """
     longest = max((len(timing['turns_ms']) for timing in timings), default=0)
     stated = [p for p in PERCENTILES if percentile(range(longest), p) is not None]
-    has_cpu = any(timing.get('cpu_ms') is not None for timing in timings)
-    header = ('median ms', 'min', 'max', *(f'p{p}' for p in stated), 'n', *['CPU ms'] * has_cpu)
+    known = [key for key in OPTIONAL if any(timing.get(key) is not None for timing in timings)]
+    header = ('median ms', 'min', 'max', *(f'p{p}' for p in stated), 'n')
     rows = []
     for timing in timings:
         turns = timing['turns_ms']
         rows.append((
             timing['median_ms'], min(turns), max(turns), *(percentile(turns, p) for p in stated),
-            timing['n'], *[timing.get('cpu_ms')] * has_cpu,
+            timing['n'], *(timing.get(key) for key in known),
             1000 * timing['images'] / timing['median_ms'],
         ))  # fmt: skip
+    header += tuple(OPTIONAL[key] for key in known)
     return (*header, 'images/s'), rows
 
 

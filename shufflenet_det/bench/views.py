@@ -8,6 +8,7 @@ from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
 from .forms import OF_SHUFFLENET_V2
 from .intervals import Ratio
+from .model_view import model_tables
 from .paper.printed import paper_chips, paper_speed
 from .paper.profile_views import decomposition_tables, guideline_tables
 from .paper.readings import reading_table
@@ -172,6 +173,7 @@ def operator_tables(result: Mapping) -> Iterator[Table]:
 VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'latency': latency_tables,
     'detector latency': detector_tables,
+    'model latency': model_tables,
     'decomposition': decomposition_tables,
     'guidelines': guideline_tables,
     'feature_reuse': reuse_tables,

@@ -36,12 +36,17 @@ def load_config(
     A changed ``data_root`` moves every path of the config that starts with the old one, which
     MMEngine's merging alone does not do.
 
+    A path such as ``mmdet::ssd/ssd300_coco.py`` is a config of an installed package.
+
     Raises:
         FileNotFoundError: If the config does not exist.
         ValueError: If it is no Python, with path and line; as ``apply_options``.
     """
     try:
-        cfg = Config.fromfile(str(path))
+        if '::' in str(path):
+            cfg = Config.fromstring(f'_base_ = [{str(path)!r}]', '.py')
+        else:
+            cfg = Config.fromfile(str(path))
     except SyntaxError as error:
         raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct the config') from error
     apply_options(cfg, named)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from shufflenet_det.bench.timing import peak_memory
+from shufflenet_det.bench.memory import peak_memory
 from shufflenet_det.deploy import banded
 from shufflenet_det.deploy.banded import BandedPool
 
