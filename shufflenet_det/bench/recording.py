@@ -1,0 +1,142 @@
+"""Every stored speed of a CPU, and the command that measures it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+
+_V2 = 'snv2_2.0x snv1_2.0x xception_2.0x mobilenetv2_1.4'
+_TABLE7 = 'snv2_?.?x snv1_?.?x xception_* mobilenetv2_0.15 mobilenetv2_0.6 mobilenetv2_1.0 '  \
+    'mobilenetv2_1.4'  # fmt: skip
+_SIDES = '--size 800 1216'
+_FORMS = 'eager folded folded-channels-last deploy onnxruntime deploy-onnxruntime'
+_SHOWN = 'eager folded-channels-last deploy'
+_WHOLE = 'stock-operators eager deploy deploy-onnxruntime'
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One result file.
+
+    Args:
+        name: Of the file, without ``.json``.
+        minutes: Expected on two idle cores; reckoned from the stored times, not measured.
+        command: Tool and its arguments, without ``--out``.
+        instructions: What the CPU must have; None for any.
+        chart: Whether a .png stands beside the file.
+    """
+
+    name: str
+    minutes: int
+    command: str
+    instructions: str | None = None
+    chart: bool = False
+
+
+RECORDINGS = {
+    row.name: row
+    for row in (
+        Recording('table8_cpu', 5, f'latency --arch table8 --classifier --forms {_SHOWN}',
+                  chart=True),
+        Recording('headline_batch1_cpu', 1,
+                  f'latency --arch {_V2} --classifier --forms {_SHOWN}'),
+        Recording('headline_batch4_cpu', 2,
+                  f'latency --arch {_V2} --classifier --forms {_SHOWN} --batch 4'),
+        Recording('headline_batch8_cpu', 3,
+                  f'latency --arch {_V2} --classifier --forms {_SHOWN} --batch 8'),
+        Recording('headline_800x1216_cpu', 5, f'latency --arch {_V2} mobilenetv1_1.0 --forms '
+                  f'{_SHOWN} --size 800 1216'),
+        Recording('appendix_320_cpu', 2, f'latency --arch {_TABLE7} --size 320 320'),
+        Recording('appendix_480_cpu', 3, f'latency --arch {_TABLE7} --size 480 640'),
+        Recording('appendix_720_cpu', 5, f'latency --arch {_TABLE7} --size 720 1080'),
+        Recording('latency_cpu', 8, 'latency --arch all --size 800 1216', chart=True),
+        Recording('forms_cpu', 5, f'latency --arch snv2_?.?x --forms {_FORMS} {_SIDES} '
+                  '--against torchvision --threads 2', 'AVX2'),
+        Recording('forms_avx512_cpu', 5, f'latency --arch snv2_?.?x --forms {_FORMS} {_SIDES} '
+                  '--against torchvision --threads 2', 'AVX512'),
+        Recording('detectors_cpu', 5, 'latency --config configs/lighthead_snv2.py '
+                  'configs/lighthead_snv2_0.5x.py '
+                  'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py '
+                  f'--forms {_WHOLE} --threads 2'),
+        Recording('operators_cpu', 1, 'operators --threads 2', 'AVX512'),
+        Recording('operators_avx2_cpu', 1, 'operators --threads 2', 'AVX2'),
+        Recording('guidelines_cpu', 10, 'guidelines', chart=True),
+        Recording('decomposition_cpu', 3, 'decomposition --arch table8 snv2_50 resnet50',
+                  chart=True),
+    )
+}  # fmt: skip
+"""Name -> how it is measured, in this order. One thread beside the paper's ARM chip."""
+
+
+def chosen(names: Sequence[str]) -> list[Recording]:
+    """The recordings of these names, or all.
+
+    Raises:
+        ValueError: If a name is unknown.
+    """
+    unknown = [name for name in names if name not in RECORDINGS]
+    if unknown:
+        raise ValueError(f'{", ".join(unknown)} is not recorded here; allowed: {list(RECORDINGS)}')
+    return [RECORDINGS[name] for name in names or RECORDINGS]
+
+
+def reason_to_skip(recording: Recording, folder: Path, again: bool = False) -> str | None:
+    """Why a recording is not made now; None where it is."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    if recording.instructions not in (None, capability):
+        return f'needs {recording.instructions}, this CPU has {capability}'
+    path = folder / f'{recording.name}.json'
+    if again or not path.exists():
+        return None
+    machine = json.loads(path.read_text(encoding='utf-8'))['environment'].get('machine')
+    return 'is done' if machine and not machine.get('busy') else None
+
+
+def record(recording: Recording, folder: Path, accept_busy: bool = False) -> str:
+    """Measure, and replace the stored result unless the machine was busy.
+
+    Args:
+        recording: What.
+        folder: Of the results.
+        accept_busy: Keep the result of a busy machine, too, which says so in its table.
+
+    Returns:
+        What became of it.
+
+    Raises:
+        ValueError: If the tool fails, whose message stands above.
+    """
+    new = folder / f'{recording.name}.new'
+    charts = new.with_suffix('.new.png')
+    tool, *arguments = shlex.split(recording.command)
+    command = [sys.executable, str(TOOLS / f'{tool}.py'), *arguments, '--out', str(new)]
+    if recording.chart:
+        command += ['--plot', str(charts)]
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL)
+    drawn = sorted(folder.glob(f'{charts.stem}*.png'))
+    try:
+        if done.returncode:
+            raise ValueError(
+                f'{recording.name}: {shlex.join(command)} ended with {done.returncode}'
+            )
+        busy = json.loads(new.read_text(encoding='utf-8'))['environment']['machine']['busy']
+        if busy and not accept_busy:
+            return f'not kept: {busy}'
+        os.replace(new, folder / f'{recording.name}.json')
+        for chart in drawn:
+            os.replace(chart, folder / chart.name.replace('.new', '', 1))
+        return f'recorded, although {busy}' if busy else 'recorded'
+    finally:
+        for path in (new, *drawn):
+            path.unlink(missing_ok=True)
