@@ -161,6 +161,7 @@ class OnnxDetector:
         self.images = (x * 58 + 116).clamp(0, 255).byte().numpy()
 
     def predict(self, x: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
+        """Detections on ``images``, which are x before it was normalised."""
         _, scores, _ = self.session.run(None, {'images': self.images})
         for sample, found in zip(samples, scores, strict=True):
             sample.pred_instances = InstanceData(scores=torch.from_numpy(found[found > 0]))

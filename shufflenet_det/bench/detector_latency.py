@@ -36,8 +36,8 @@ class DetectorRow:
         total: The whole of ``predict``, from the normalised image to the boxes.
         without_post: ``total`` without the last decoding and suppression; None where these
             cannot be told apart.
-        parts: A key of :data:`PARTS`, or :data:`REST`, and its time; the parts add up to the
-            total in every turn.
+        parts: A key of :data:`~shufflenet_det.bench.detector_parts.PARTS`, or :data:`REST`, and its
+            time; the parts add up to the total in every turn.
         detections: Boxes that came out of a call, which post-processing depends on; the mean over
             pictures.
     """
