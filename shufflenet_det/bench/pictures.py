@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from shufflenet_det.data.pixels import read_image
-from shufflenet_det.deploy.predict import find_images
+from shufflenet_det.deploy.sources import find_images
 
 
 @dataclass(frozen=True)
