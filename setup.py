@@ -91,6 +91,8 @@ setup(
     extras_require={
         'lite': ['mmcv-lite>=2.0.0,<2.2.0'],
         'deploy': DEPLOY,
+        'demo': ['gradio>=5', 'onnxruntime>=1.17'],
+        'supervision': ['supervision>=0.25'],
         'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY],
     },
 )

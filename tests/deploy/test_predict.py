@@ -1,43 +1,17 @@
 """Images, folders, patterns, videos and cameras into pictures, a video, JSON and a window."""
 
 import json
-import runpy
-import sys
 
 import cv2
 import numpy as np
 import pytest
-from paths import TOOLS
+from frames import OneBox, film, write
 
-from shufflenet_det.deploy import predict, sinks
+from shufflenet_det.deploy import sinks
 from shufflenet_det.deploy.drawing import contact_sheet, draw, is_drawn
 from shufflenet_det.deploy.sinks import open_sinks
 from shufflenet_det.deploy.sources import find_images, open_source
 from shufflenet_det.deploy.stream import detect, find_in
-
-
-class OneBox:
-    """Finds the same two objects in every image."""
-
-    classes = ('cat', 'dog')
-
-    def __call__(self, image):
-        assert image.ndim == 3 and image.dtype == np.uint8
-        return np.float32([[1, 2, 11, 22], [0, 0, 5, 5]]), np.float32([0.9, 0.1]), np.array([1, 0])
-
-
-def write(path, shape=(40, 30, 3)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(path.suffix, np.full(shape, 99, np.uint8))[1].tobytes())
-
-
-def film(path, count=20):
-    """A video of 10 frames/s, 64x48, that grows brighter by 10 with each frame."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
-    for number in range(count):
-        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
-    writer.release()
-    return path
 
 
 def run(given, out, *names):
@@ -248,29 +222,3 @@ def test_images_of_a_folder_are_found_without_pictures_of_detections(tmp_path):
 def test_sheet_of_no_picture_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='sheet.png: there is no picture'):
         contact_sheet([], tmp_path / 'sheet.png')
-
-
-def tool(monkeypatch, given, out, *arguments):
-    """tools/detect.py with the predictor OneBox."""
-    monkeypatch.setattr(predict, 'load_predictor', lambda *_: OneBox())
-    arguments = [given, 'config.py', '--out-dir', out, *arguments]
-    monkeypatch.setattr(sys, 'argv', ['detect.py', *map(str, arguments)])
-    runpy.run_path(str(TOOLS / 'detect.py'), run_name='__main__')
-
-
-def test_sheet_holds_images_of_one_name(tmp_path, monkeypatch, capsys):
-    for name in ('a.png', 'a.jpg'):
-        write(tmp_path / name)
-    tool(monkeypatch, tmp_path, tmp_path / 'out', '--sheet', tmp_path / 'sheet.png')
-    assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (200, 800, 3)
-    assert 'a.jpg: 1 objects\na.png: 1 objects\n2 frames, median ' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize('cut, line', [(1, 'file is empty'), (2, '1 of 2 could not be read whole')])
-def test_tool_ends_with_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, cut, line):
-    write(tmp_path / 'in/a.png')
-    (tmp_path / f'in/{"a" if cut == 1 else "b"}.png').write_bytes(b'')
-    with pytest.raises(SystemExit, match='2'):
-        tool(monkeypatch, tmp_path / 'in', tmp_path / 'out')
-    assert line in capsys.readouterr().err.splitlines()[-1]
-    assert (tmp_path / 'out').exists() == (cut == 2)
