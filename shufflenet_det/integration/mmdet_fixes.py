@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import wraps
-from importlib.metadata import version
 from types import ModuleType
 
 
 def let_ssd_predict(module: ModuleType) -> None:
     """mmdet 3.3.0's SSD head reads a loss_cls that it never sets (mmdetection issue 11063)."""
+    from importlib.metadata import version  # slow to import, and seldom needed
+
     if version('mmdet') != '3.3.0':
         return
     init = module.SSDHead.__init__
