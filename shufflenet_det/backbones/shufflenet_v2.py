@@ -61,17 +61,15 @@ class ShuffleUnit(BaseModule):
         branch_in = in_channels if two_branch else half
         self.with_cp = with_cp
         self.residual = arch.residual and not two_branch
+        self.branch1 = self.pre = self.se = None
         if two_branch:
             self.branch1 = nn.Sequential(
                 *layers.depthwise(in_channels, stride, dilation),
                 *layers.conv_norm(in_channels, passed, 1),
                 layers.act(),
             )
-        else:
-            self.branch1 = None
-        self.pre = (
-            nn.Sequential(*layers.depthwise(branch_in)) if arch.large_receptive_field else None
-        )
+        if arch.large_receptive_field:
+            self.pre = nn.Sequential(*layers.depthwise(branch_in))
         self.branch2 = nn.Sequential(
             *layers.conv_norm(branch_in, half, 1),
             layers.act(),
@@ -79,11 +77,9 @@ class ShuffleUnit(BaseModule):
             *layers.conv_norm(half, out_channels - passed, 1),
             nn.Identity() if self.residual else layers.act(),
         )
-        self.se = (
-            SqueezeExcitation(out_channels - passed, round(out_channels * arch.se_ratio))
-            if arch.se
-            else None
-        )
+        if arch.se:
+            hidden = round(out_channels * arch.se_ratio)
+            self.se = SqueezeExcitation(out_channels - passed, hidden)
         self.act = layers.act() if self.residual else None
 
     def process(self, x: Tensor) -> Tensor:

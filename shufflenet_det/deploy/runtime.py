@@ -122,7 +122,7 @@ class Detector:
         """What it finds in an image, a folder, a pattern, a video or a camera, frame by frame.
 
         Raises:
-            OSError, ValueError: As :func:`stream.find_in`.
+            OSError, ValueError: As :func:`shufflenet_det.deploy.stream.find_in`.
         """
         return find_in(self, source, score_thr)
 

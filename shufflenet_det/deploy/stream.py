@@ -48,7 +48,7 @@ class Found:
         image: BGR (H, W, 3) uint8.
         detections: Boxes (K, 4) x1, y1, x2, y2 in px, scores (K,) and labels (K,).
         ms: Of the predictor, without reading, drawing and writing.
-        still: As of :class:`sources.Frame`.
+        still: As of :class:`shufflenet_det.deploy.sources.Frame`.
     """
 
     name: str

@@ -73,7 +73,7 @@ def test_published_macs_belong_to_the_same_net(backbone, name):
 
 def test_published_and_counted_macs_stand_beside_each_other():
     published, counted, reading = model_index._macs(dict(type='ShuffleNetV2', arch='1.0x')).values()
-    assert (published, counted) == (146_000_000, 144_908_992)
+    assert (published, counted) == (146_000_000, 144_907_992)
     assert 'torchvision' in reading
 
 
