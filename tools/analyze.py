@@ -1,12 +1,14 @@
 """Show what a detector gets wrong: analyze.py CONFIG DETECTIONS.json|CHECKPOINT --out DIR"""
 
 import argparse
+from pathlib import Path
 
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.errors.analysis import analyze, summary
 from shufflenet_det.training import launch
+from shufflenet_det.training.own_photos import Run
 
 
 def main() -> None:
@@ -18,7 +20,9 @@ def main() -> None:
     parser.add_argument('--top', type=int, default=12, help='errors drawn of each cause')
     parser.add_argument('--data-root', help='where the test data are, if not as the config says')
     args = parser.parse_args()
-    cfg = launch.load_config(args.config, dict(data_root=args.data_root) if args.data_root else {})
+    options = dict(data_root=args.data_root) if args.data_root else {}
+    run = Run(str(Path(args.predictions).parent))
+    cfg = launch.load_config(args.config, options, run=run)
     launch.check_paths(cfg, ('test',))
     result = analyze(cfg, args.config, args.predictions, args.out, args.score_thr, args.top)
     print('\n'.join(summary(result)))

@@ -1,6 +1,7 @@
 """Evaluate a detector: python tools/test.py configs/lighthead_snv2.py CHECKPOINT"""
 
 import argparse
+from pathlib import Path
 
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
@@ -8,6 +9,7 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch
+from shufflenet_det.training.own_photos import Run
 from shufflenet_det.training.verified_loading import build_runner
 
 
@@ -28,7 +30,8 @@ def parse_args() -> argparse.Namespace:
 
 def prepare() -> tuple[Config, str | None]:
     args = parse_args()
-    cfg = launch.load_config(args.config, args.cfg_options, args.option)
+    run = Run(str(Path(args.checkpoint).parent))
+    cfg = launch.load_config(args.config, args.cfg_options, args.option, run)
     launch.check_paths(cfg, ('test',))
     work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)
     tta = args.tta or 'tta' in args.option

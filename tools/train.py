@@ -7,6 +7,7 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch
+from shufflenet_det.training.own_photos import Run
 from shufflenet_det.training.verified_loading import build_runner
 
 
@@ -24,7 +25,8 @@ def parse_args() -> argparse.Namespace:
 
 def prepare() -> Config:
     args = parse_args()
-    cfg = launch.load_config(args.config, args.cfg_options, args.option)
+    run = Run(args.work_dir, trains=True, resumes=args.resume is not None)
+    cfg = launch.load_config(args.config, args.cfg_options, args.option, run)
     launch.check_paths(cfg, ('train', 'val'))
     work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)
     launch.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import os
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -43,11 +44,24 @@ def read_voc(
     Raises:
         DataError: Naming the file that is missing, no XML, or lacks a field.
     """
-    raw = dict(images=[], annotations=[], categories=[])
-    notes, names = Findings(), {}
+    notes = Findings()
     folder = Path(annotation_dir).parent if root is None else Path(root)
+    return read_ids(list_of_ids(Path(ann_file), notes), annotation_dir, image_subdir, folder, notes)
+
+
+def read_ids(
+    ids: Iterable[str], annotation_dir: str | Path, image_subdir: str, folder: Path,
+    notes: Findings | None = None,
+) -> Annotations:  # fmt: skip
+    """What :func:`read_voc` gives, of ids that stand in no file; images are in ``folder``.
+
+    Raises:
+        DataError: As :func:`read_voc`.
+    """
+    raw = dict(images=[], annotations=[], categories=[])
+    notes, names = Findings() if notes is None else notes, {}
     files = _image_files(folder, image_subdir)
-    for name in _ids(Path(ann_file), notes):
+    for name in ids:
         path = Path(annotation_dir, f'{name}.xml')
         try:
             tree = ET.fromstring(read_file(path))
@@ -58,15 +72,15 @@ def read_voc(
             raise DataError(f'{path}: no Pascal VOC annotation ({cause}); correct it') from error
         for label, fields in objects:
             category = names.setdefault(label, len(names) + 1)
-            ids = dict(id=len(raw['annotations']) + 1, image_id=name, category_id=category)
-            raw['annotations'].append(dict(fields, **ids))
+            keys = dict(id=len(raw['annotations']) + 1, image_id=name, category_id=category)
+            raw['annotations'].append(dict(fields, **keys))
     raw['categories'] = [dict(id=index, name=name) for name, index in names.items()]
     found = annotations_of(raw)
     found.readings.update(notes.readings)
     return found
 
 
-def _ids(path: Path, notes: Findings) -> list[str]:
+def list_of_ids(path: Path, notes: Findings) -> list[str]:
     """The lines of a list, in UTF-8 or UTF-16, without blank ones."""
     try:
         content = read_file(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
@@ -12,6 +13,7 @@ from torch import nn
 
 from shufflenet_det.checkpoints.models import load_model, read_mmengine
 from shufflenet_det.training.launch import load_config
+from shufflenet_det.training.own_photos import Run
 
 
 def load_detector(config: str, checkpoint: str, device: str = 'cpu') -> nn.Module:
@@ -22,7 +24,7 @@ def load_detector(config: str, checkpoint: str, device: str = 'cpu') -> nn.Modul
     Raises:
         ValueError, OSError: As ``read_mmengine`` and ``load_model``; if nothing names the classes.
     """
-    cfg = load_config(config)
+    cfg = load_config(config, run=Run(str(Path(checkpoint).parent)))
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     if 'init_cfg' in cfg.model.get('backbone', {}):
         cfg.model.backbone.init_cfg = None

@@ -13,6 +13,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from shufflenet_det.data.training_check import check_training_data, datasets
 
 from .options import apply_options, option_names, option_path
+from .own_photos import Run, settle
 
 HOW_TO_GET_COCO = (
     'Get train2017.zip, val2017.zip and annotations_trainval2017.zip from the COCO download page '
@@ -29,18 +30,19 @@ CHECKED = {
 
 
 def load_config(
-    path: str | Path, options: Mapping | None = None, named: Iterable[str] = ()
-) -> Config:
+    path: str | Path, options: Mapping | None = None, named: Iterable[str] = (),
+    run: Run | None = None,
+) -> Config:  # fmt: skip
     """Read a config, merge named options of configs/options over it, and then single settings.
 
     A changed ``data_root`` moves every path of the config that starts with the old one, which
-    MMEngine's merging alone does not do.
+    MMEngine's merging alone does not do. ``run`` is what a config with ``own_photos`` is read for.
 
     A path such as ``mmdet::ssd/ssd300_coco.py`` is a config of an installed package.
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ValueError: If it is no Python, with path and line; as ``apply_options``.
+        ValueError: If it is no Python, with path and line; as ``apply_options`` and ``settle``.
     """
     try:
         if '::' in str(path):
@@ -49,10 +51,11 @@ def load_config(
             cfg = Config.fromfile(str(path))
     except SyntaxError as error:
         raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct the config') from error
+    options = settle(cfg, options or {}, run, work_dir_for(cfg, path, None))
     apply_options(cfg, named)
     old_root = cfg.get('data_root')
     if options:
-        cfg.merge_from_dict(dict(options))
+        cfg.merge_from_dict(options)
     new_root = cfg.get('data_root')
     if old_root is not None and new_root != old_root:
         _move_root(cfg._cfg_dict, str(old_root), str(new_root))

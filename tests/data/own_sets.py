@@ -1,0 +1,90 @@
+"""The generated set in the layouts of labelling tools."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from shufflenet_det.data import generate
+from shufflenet_det.data.demo_voc import write_voc
+
+IMAGES, VALIDATE = 10, 4
+
+
+def _demo(root: Path) -> tuple[dict, Path]:
+    demo = generate(root.parent / f'{root.name}_made', num_train=IMAGES, num_val=VALIDATE)
+    root.mkdir()
+    return json.loads(demo.ann_file('train').read_text()), demo.image_dir('train')
+
+
+def roboflow(root: Path) -> None:
+    """train/, valid/ and test/, whose files have a category without objects at the root."""
+    content, images = _demo(root)
+    content['categories'].insert(0, dict(id=0, name='shapes', supercategory='none'))
+    for split, start, stop in (('train', 0, 6), ('valid', 6, 8), ('test', 8, 10)):
+        part = dict(content, images=content['images'][start:stop])
+        kept = {image['id'] for image in part['images']}
+        part['annotations'] = [a for a in content['annotations'] if a['image_id'] in kept]
+        (root / split).mkdir()
+        (root / split / '_annotations.coco.json').write_text(json.dumps(part))
+        for image in part['images']:
+            shutil.copy(images / image['file_name'], root / split)
+
+
+def cvat(root: Path) -> None:
+    """annotations/instances_default.json and images/."""
+    content, images = _demo(root)
+    (root / 'annotations').mkdir()
+    (root / 'annotations/instances_default.json').write_text(json.dumps(content))
+    shutil.copytree(images, root / 'images')
+
+
+def coco(root: Path) -> None:
+    """A file and a folder of images for each split; file names are those of other splits too."""
+    generate(root, num_train=IMAGES, num_val=VALIDATE)
+
+
+def voc(root: Path) -> None:
+    """Annotations/, JPEGImages/ and lists of train and val."""
+    demo = generate(root.parent / f'{root.name}_made', num_train=IMAGES, num_val=VALIDATE)
+    for split in ('train', 'val'):
+        write_voc(demo.ann_file(split), demo.image_dir(split), root, split)
+
+
+def voc_without_lists(root: Path) -> None:
+    """Annotations/ and JPEGImages/ only."""
+    voc(root)
+    shutil.rmtree(root / 'ImageSets')
+
+
+def labelimg(root: Path) -> None:
+    """Images and .xml side by side, one image without."""
+    voc_without_lists(root)
+    for folder in ('Annotations', 'JPEGImages'):
+        for path in (root / folder).iterdir():
+            path.rename(root / path.name)
+        (root / folder).rmdir()
+    shutil.copy(next(root.glob('*.jpg')), root / 'unlabelled.jpg')
+
+
+def roboflow_voc(root: Path) -> None:
+    """train/ and valid/, each with images and .xml."""
+    labelimg(root)
+    (root / 'unlabelled.jpg').unlink()
+    for split, prefix in (('train', 'train'), ('valid', 'val')):
+        (root / split).mkdir()
+        for path in list(root.glob(f'{prefix}_*')):
+            path.rename(root / split / path.name)
+
+
+SETS = {
+    roboflow: ('roboflow', 6, 2, 2),
+    cvat: ('coco', 7, 3, 3),
+    coco: ('coco', 10, 4, 4),
+    voc: ('voc', 10, 4, 4),
+    voc_without_lists: ('voc', 11, 3, 3),
+    labelimg: ('labelimg', 11, 3, 3),
+    roboflow_voc: ('labelimg', 10, 4, 4),
+}
+"""What makes a set -> its layout, and how many images train, validate and test."""
