@@ -1,7 +1,6 @@
 """Show what a detector gets wrong: analyze.py CONFIG DETECTIONS.json|CHECKPOINT --out DIR"""
 
 import argparse
-from pathlib import Path
 
 from run_tool import run_tool
 
@@ -21,7 +20,7 @@ def main() -> None:
     parser.add_argument('--data-root', help='where the test data are, if not as the config says')
     args = parser.parse_args()
     options = dict(data_root=args.data_root) if args.data_root else {}
-    run = Run(str(Path(args.predictions).parent))
+    run = Run.after(args.predictions)
     cfg = launch.load_config(args.config, options, run=run)
     launch.check_paths(cfg, ('test',))
     result = analyze(cfg, args.config, args.predictions, args.out, args.score_thr, args.top)

@@ -10,6 +10,7 @@ import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops
 from shufflenet_det.deploy.checkpoint import write_deploy
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.training.launch import load_config
+from shufflenet_det.training.own_photos import Run
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -23,7 +24,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
-    config, checkpoint = write_deploy(model, load_config(args.config), args.out_dir)
+    config, checkpoint = write_deploy(
+        model, load_config(args.config, run=Run.after(args.checkpoint)), args.out_dir
+    )
     print(f'config and checkpoint: {config} {checkpoint}')
 
 

@@ -14,6 +14,7 @@ from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.quantize import quantise
 from shufflenet_det.deploy.sources import find_images
 from shufflenet_det.training.launch import load_config
+from shufflenet_det.training.own_photos import Run
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
         raise FileNotFoundError(f'{args.out}: the folder does not exist; make it first')
     calibration = find_images(args.int8) if args.int8 else []
     model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
-    cfg = load_config(args.config)
+    cfg = load_config(args.config, run=Run.after(args.checkpoint))
     proto = to_onnx(model, cfg, args.output, args.fp16, args.opset, args.align)
     if args.int8:
         proto = quantise(proto, calibration)

@@ -1,7 +1,6 @@
 """Evaluate a detector: python tools/test.py configs/lighthead_snv2.py CHECKPOINT"""
 
 import argparse
-from pathlib import Path
 
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
@@ -30,7 +29,7 @@ def parse_args() -> argparse.Namespace:
 
 def prepare() -> tuple[Config, str | None]:
     args = parse_args()
-    run = Run(str(Path(args.checkpoint).parent))
+    run = Run.after(args.checkpoint)
     cfg = launch.load_config(args.config, args.cfg_options, args.option, run)
     launch.check_paths(cfg, ('test',))
     work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
@@ -24,7 +23,7 @@ def load_detector(config: str, checkpoint: str, device: str = 'cpu') -> nn.Modul
     Raises:
         ValueError, OSError: As ``read_mmengine`` and ``load_model``; if nothing names the classes.
     """
-    cfg = load_config(config, run=Run(str(Path(checkpoint).parent)))
+    cfg = load_config(config, run=Run.after(checkpoint))
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     if 'init_cfg' in cfg.model.get('backbone', {}):
         cfg.model.backbone.init_cfg = None

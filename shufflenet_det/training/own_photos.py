@@ -44,6 +44,11 @@ class Run:
     trains: bool = False
     resumes: bool = False
 
+    @classmethod
+    def after(cls, checkpoint: str | Path) -> Run:
+        """What comes after the training of a checkpoint."""
+        return cls(str(Path(checkpoint).parent))
+
 
 def settle(cfg: Config, options: Mapping, run: Run | None, work_dir: str) -> dict:
     """Settle a config in place, unless it has no key ``own_photos``.
