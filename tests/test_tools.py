@@ -170,6 +170,9 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('train.py', 'configs/lighthead_snv2.py', '--cfg-options', 'data_root=/nowhere'):
         'make_demo_data.py',
     ('train.py', 'configs/none.py'): 'configs/none.py',
+    ('train.py', 'configs/custom/my_photos.py', '--cfg-options', 'data_root=tools'):
+        'tools: no annotations in it; looked for roboflow',
+    ('test.py', 'configs/custom/my_photos.py', 'none.pth'): 'own_photos/decided.json: No such file',
     ('test.py', 'configs/lighthead_snv2.py', 'none.pth', '--cfg-options', 'data_root=/nowhere'):
         '/nowhere',
     ('detect.py', 'none', CONFIG, 'none.pth'): 'none: no such file',
