@@ -37,7 +37,6 @@ def load_config(
 
     A changed ``data_root`` moves every path of the config that starts with the old one, which
     MMEngine's merging alone does not do. ``run`` is what a config with ``own_photos`` is read for.
-
     A path such as ``mmdet::ssd/ssd300_coco.py`` is a config of an installed package.
 
     Raises:
@@ -54,8 +53,7 @@ def load_config(
     options = settle(cfg, options or {}, run, work_dir_for(cfg, path, None))
     apply_options(cfg, named)
     old_root = cfg.get('data_root')
-    if options:
-        cfg.merge_from_dict(options)
+    cfg.merge_from_dict(options)
     new_root = cfg.get('data_root')
     if old_root is not None and new_root != old_root:
         _move_root(cfg._cfg_dict, str(old_root), str(new_root))
