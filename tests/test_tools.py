@@ -149,7 +149,7 @@ def test_detection_draws_and_writes_coco(demo, trained, tmp_path):
     source = sorted(demo.image_dir('val').iterdir())[0]
     (broken.parent / source.name).write_bytes(source.read_bytes())
     done = run(
-        sys.executable, 'tools/detect.py', str(broken.parent), CONFIG,
+        sys.executable, 'tools/detect.py', str(broken.parent), str(trained[0] / Path(CONFIG).name),
         str(trained[0] / 'epoch_1.pth'), '--out-dir', str(tmp_path / 'out'), '--score-thr', '0.0',
         '--sheet', str(tmp_path / 'sheet.png'), check=False,
     )  # fmt: skip
@@ -176,7 +176,7 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('test.py', 'configs/lighthead_snv2.py', 'none.pth', '--cfg-options', 'data_root=/nowhere'):
         '/nowhere',
     ('detect.py', 'none', CONFIG, 'none.pth'): 'none: no such file',
-    ('detect.py', 'LICENSE', '--model', 'none'): 'no such file or model',
+    ('detect.py', 'LICENSE', '--model', 'none'): "invalid choice: 'none'",
     ('detect.py', 'LICENSE', CONFIG, 'none.pth'): 'none.pth: no such file',
     ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
     ('check_dataset.py', 'none.json', '.'): 'none.json',

@@ -199,7 +199,6 @@ def test_tool_prints_tables_and_writes_json(tmp_path, capsys):
         (['no/such/config.py'], 'config.py'),
         (['snv2_0.5x', '--shape', '0', '5'], r'size=(0, 5) is not allowed'),
         (['mobilenetv1_0.25', '--rois', '5'], 'has no RoIs'),
-        (['densenet_0.5x', '--shape', '8', '8'], 'densenet_0.5x: '),
     ],
     ids=str,
 )

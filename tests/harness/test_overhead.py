@@ -71,7 +71,7 @@ def test_drill_is_shown_row_by_row():
 
     outcomes = [outcome(1, True, refused=3, read=2), outcome(1, False), outcome(2, True)]
     rows, messages = tables_of(
-        dict(kind='fault drill', form='long', tried=3, handled=2, fuzzed=5, outcomes=outcomes)
+        dict(kind='fault drill', length='long', tried=3, handled=2, fuzzed=5, outcomes=outcomes)
     )
     assert '3 faults tried, 2 handled; 5 inputs fuzzed' in rows.caption
     assert rows.rows == (('1', 'cut; cut', 2, 1, 5, 3.0), ('2', 'cut', 1, 1, 0, 1.5))

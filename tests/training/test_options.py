@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from paths import ROOT
 
+from shufflenet_det.checkpoints import read_checkpoint
 from shufflenet_det.integration.config_scope import config_path
 from shufflenet_det.training.launch import load_config, prepare_test
 from shufflenet_det.training.options import STEPS, apply_options, option_names, option_path
@@ -111,7 +112,7 @@ def test_ema_is_what_is_validated_and_saved(tiny, tmp_path):
             validated.update({k: v.cpu().clone() for k, v in runner.model.state_dict().items()})
 
     train(tiny('ema', train_cfg__max_epochs=1, train_cfg__val_interval=1), Look())
-    saved = torch.load(tmp_path / 'work/epoch_1.pth', weights_only=True)
+    saved = read_checkpoint(tmp_path / 'work/epoch_1.pth')
     averaged, trained = saved['state_dict'], saved['ema_state_dict']
     assert all(torch.equal(value, averaged[key]) for key, value in validated.items())
     moved = [key for key in averaged if not torch.equal(averaged[key], trained[f'module.{key}'])]
@@ -231,8 +232,7 @@ def test_resumed_run_ends_with_the_same_weights(tiny, tmp_path, name):
     resumed.update(resume=True, load_from=str(tmp_path / 'whole/epoch_1.pth'))
     train(resumed)
     whole, parts = (
-        torch.load(tmp_path / work / 'epoch_2.pth', weights_only=True)
-        for work in ('whole', 'resumed')
+        read_checkpoint(tmp_path / work / 'epoch_2.pth') for work in ('whole', 'resumed')
     )
     for key in {'state_dict', 'ema_state_dict'} & set(whole):
         assert all(torch.equal(value, parts[key][n]) for n, value in whole[key].items())
