@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections import deque
 from pathlib import Path
 
+import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
@@ -107,6 +109,10 @@ class SafeCheckpointHook(CheckpointHook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if self._states is not None:
             checkpoint[STATE] = self._states
+        if self.backend_args != ATOMIC:  # which checks what it writes
+            buffer = io.BytesIO()
+            torch.save(checkpoint, buffer)
+            _check_saved(buffer.getvalue(), self.last_ckpt or self.out_dir)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         loop = runner._train_loop

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from shufflenet_det.checkpoints.atomic import replace_file
-from shufflenet_det.training import newest_intact
+from shufflenet_det.training import SafeCheckpointHook, newest_intact
 
 PARTS = dict(
     meta=dict(iter=1, epoch=0),
@@ -71,3 +71,12 @@ def test_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
         replace_file(path, b'new')
     assert path.read_bytes() == b'old'
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('backend_args', [dict(backend='local'), dict(backend='disk')])
+def test_every_backend_saves_only_what_can_be_resumed(backend_args):
+    hook = SafeCheckpointHook(backend_args=backend_args, out_dir='work')
+    hook.before_save_checkpoint(None, dict(state_dict=STATE, **PARTS))
+    bad = {'conv.weight': torch.tensor([1.0, float('nan')])}
+    with pytest.raises(ValueError, match=r'not saved.*NaN.*conv\.weight'):
+        hook.before_save_checkpoint(None, dict(state_dict=bad, **PARTS))
