@@ -8,7 +8,7 @@ train = dict(ann_file='annotations/instances_train.json', data_prefix=dict(img='
 val = dict(ann_file='annotations/instances_val.json', data_prefix=dict(img='val/'))
 
 num_classes = len(classes)
-data = dict(type='CocoDataset', data_root=data_root, metainfo=dict(classes=classes))
+data = dict(type='CheckedCocoDataset', data_root=data_root, metainfo=dict(classes=classes))
 model = dict(bbox_head=dict(num_classes=num_classes), detach_epoch=1)
 train_dataloader = dict(batch_size=16, num_workers=2, dataset=dict(**data, **train))
 val_dataloader = dict(dataset=dict(**data, **val))

@@ -11,7 +11,7 @@ max_epochs = photos.epochs
 size = 320
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='CheckedLoadImage'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PhotoMetricDistortion'),
     dict(type='RandomResize', scale=(size, size), ratio_range=(0.75, 1.25), keep_ratio=True),
@@ -19,7 +19,7 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='CheckedLoadImage'),
     dict(type='Resize', scale=(size, size), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
@@ -64,7 +64,7 @@ test_evaluator = dict(
     type='SafeCocoMetric', metric='bbox', ann_file=f'{data_root}/{photos.annotation_file("test")}'
 )
 
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=4)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
