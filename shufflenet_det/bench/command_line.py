@@ -34,7 +34,6 @@ def add_machine_arguments(parser: argparse.ArgumentParser, turns: int) -> None:
     parser.add_argument('--batch', type=int, default=1, help='images per call')
     parser.add_argument('--turns', type=int, default=turns, help='measurements of each row')
     parser.add_argument('--seconds', type=float, help='stop measuring after so long')
-    parser.add_argument('--processes', type=int, default=1, help='repeat in fresh processes')
     parser.add_argument('--plot', type=Path, help='draw charts, .png or .svg')
     parser.add_argument('--out', type=Path, help=f'result file, e.g. {RESULTS}/NAME.json')
 
@@ -48,7 +47,7 @@ def prepare_machine(args: argparse.Namespace) -> None:
         ValueError: If the device is not there, or a number is not allowed.
     """
     for name in ('threads', 'batch', 'turns', 'processes'):
-        value = getattr(args, name)
+        value = getattr(args, name, None)
         if value is not None and value < 1:
             raise ValueError(f'--{name} {value} is not allowed; give at least 1')
     if args.plot:

@@ -26,6 +26,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--config, else the paper's 224 224")  # fmt: skip
     add('--input', type=named_shape, nargs='+', default=[], metavar='NAME=1x3x320x320',
         help='shape of an ONNX input that cannot be told')  # fmt: skip
+    add('--processes', type=int, default=1, help='repeat in fresh processes')
     add('--cold', action='store_true', help='of MODELs: loading, first call, and calls with '
         'evicted caches as rows')  # fmt: skip
     add('--scenario', choices=SCENARIOS, help='of MODELs: how queries arrive')

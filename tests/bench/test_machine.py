@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from paths import ROOT
 
 from shufflenet_det.bench import machine, threads
@@ -108,3 +109,4 @@ def test_another_program_is_not_started_again(monkeypatch):
     monkeypatch.setattr(os, 'execve', lambda *_: pytest.fail('started again'))
     monkeypatch.setattr(sys, 'argv', ['tools/latency.py'])
     threads.set_threads(1, 'active')
+    assert torch.get_num_threads() == 1
