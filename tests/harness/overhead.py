@@ -8,7 +8,6 @@ else the machine does, and the two plain iterations tell how small a difference 
 
 from __future__ import annotations
 
-import math
 import random
 import statistics
 import time
@@ -24,6 +23,7 @@ from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
 from torch.utils.data import Sampler
 
+from shufflenet_det.bench.intervals import interval_rank, ratio_of
 from shufflenet_det.data import generate
 from shufflenet_det.training import launch
 from shufflenet_det.training.guards import FiniteGuard
@@ -65,13 +65,8 @@ class Overhead:
 
 def difference(times: Sequence[float], reference: Sequence[float]) -> Difference:
     """Compare two series round by round; the interval is that of the ranks (sign test)."""
-    percent = sorted(100 * (a / b - 1) for a, b in zip(times, reference, strict=True))
-    margin = math.ceil(0.98 * math.sqrt(len(percent)))
-    middle = (len(percent) - 1) / 2
-    low, high = max(0, math.floor(middle - margin)), math.ceil(middle + margin)
-    return Difference(
-        statistics.median(percent), percent[low], percent[min(high, len(percent) - 1)]
-    )
+    found = ratio_of(times, reference)
+    return Difference(*(100 * (x - 1) for x in (found.median, found.low, found.high)))
 
 
 @DATA_SAMPLERS.register_module()
@@ -172,7 +167,13 @@ def configure(folder: Path, tiny: bool, rounds: int) -> Config:
 
 
 def overhead(folder: Path, tiny: bool, rounds: int) -> Overhead:
-    """Measure one config; saving a checkpoint, once in an epoch, is not part of it."""
+    """Measure one config; saving a checkpoint, once in an epoch, is not part of it.
+
+    Raises:
+        ValueError: If the rounds are too few for an interval.
+    """
+    if interval_rank(rounds) is None:
+        raise ValueError(f'--rounds {rounds} is too few for an interval; give at least 6')
     cfg, clock = configure(folder, tiny, WARM_UP + rounds), Alternate()
     train(cfg, clock)
     plain, again, protected = (clock.times[k][WARM_UP : WARM_UP + rounds] for k in KINDS)

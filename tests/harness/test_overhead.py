@@ -2,7 +2,15 @@ import pytest
 from drill.tiny import train
 from mmengine.hooks import Hook
 
-from harness.overhead import IMAGES, KINDS, Alternate, EachBatchAgain, configure, difference
+from harness.overhead import (
+    IMAGES,
+    KINDS,
+    Alternate,
+    EachBatchAgain,
+    configure,
+    difference,
+    overhead,
+)  # fmt: skip
 from shufflenet_det.bench.tables import markdown
 from shufflenet_det.bench.views import tables_of
 from shufflenet_det.training import CheckedLoadImage, ProtectionHook
@@ -19,6 +27,11 @@ def test_interval_spans_what_noise_leaves_open():
     found = difference(noise, [1] * 99)
     assert found.percent == pytest.approx(0)
     assert -5 < found.low < 0 < found.high < 5
+
+
+def test_too_few_rounds_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='--rounds 5 is too few'):
+        overhead(tmp_path, tiny=True, rounds=5)
 
 
 def test_each_batch_comes_once_for_every_kind():
