@@ -31,6 +31,16 @@ model = dict(
         nms_pre=1000, score_thr=0.05, nms=dict(type='nms', iou_threshold=0.6), max_per_img=100
     ),
 )
+affine = dict(
+    type='RandomAffine', scaling_ratio_range=(0.6, 1.4), max_translate_ratio=0.2,
+    max_rotate_degree=0.0, max_shear_degree=0.0, border_val=(0, 0, 0),
+)  # fmt: skip
+photometric = [
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='Brightness', prob=0.5, min_mag=0.6, max_mag=1.4),
+    dict(type='Color', prob=0.5, min_mag=0.5, max_mag=1.2),
+    dict(type='PackDetInputs'),
+]
 train_cfg = dict(type='ResumableTrainLoop', max_epochs=300, val_interval=10)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

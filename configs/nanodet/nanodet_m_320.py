@@ -22,15 +22,9 @@ train_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='Resize', scale=size, keep_ratio=True),
     dict(type='Pad', size=size),
-    dict(
-        type='RandomAffine', scaling_ratio_range=(0.6, 1.4), max_translate_ratio=0.2,
-        max_rotate_degree=0.0, max_shear_degree=0.0, border_val=(0, 0, 0),
-    ),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='Brightness', prob=0.5, min_mag=0.6, max_mag=1.4),
-    dict(type='Color', prob=0.5, min_mag=0.5, max_mag=1.2),
-    dict(type='PackDetInputs'),
-]  # fmt: skip
+    _base_.affine,
+    *_base_.photometric,
+]
 test_pipeline = [
     dict(type='CheckedLoadImage'),
     dict(type='Resize', scale=size, keep_ratio=True),
