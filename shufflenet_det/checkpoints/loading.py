@@ -15,7 +15,7 @@ from shufflenet_det.archs import ARCHS
 from .channel_order import branch_widths
 from .download import resolve
 from .files import read_checkpoint
-from .layouts import in_torchvision_order, recognise
+from .layouts import Recognised, in_torchvision_order, recognise
 from .naming import TORCHVISION, count_units
 from .report import COUNTER, LeftOut, LoadReport, some
 
@@ -48,24 +48,30 @@ def load_backbone(
         raise ValueError(f'{source}: {error}') from error
     _check_shapes(tensors, wanted, source)
 
-    kept = {key: value for key, value in tensors.items() if key in wanted}
-    counted = [key for key in wanted if not key.endswith(COUNTER)]
-    missing = tuple(key for key in counted if key not in kept)
-    report = LoadReport(
-        source, found.layout.name, found.prefix, len(counted) - len(missing), len(counted),
-        _left_out(found.left_out, found.prefix, tensors.keys() - wanted.keys()), missing,
-        found.layout.note,
-    )  # fmt: skip
-    if 2 * report.loaded < report.total or (strict and missing):
+    report = _report(found, tensors, wanted, source)
+    if 2 * report.loaded < report.total or (strict and report.missing):
         raise ValueError(
             f'{source}: {report.loaded} of {report.total} tensors of the backbone are in the file '
             f'(layout {report.layout}), {"all" if strict else "at least half"} are needed; '
-            f'missing {some(missing)}; the file holds {_arch(tensors)}, the backbone is '
+            f'missing {some(report.missing)}; the file holds {_arch(tensors)}, the backbone is '
             f'{_arch(wanted)}'
         )
+    kept = {key: value for key, value in tensors.items() if key in wanted}
     module.load_state_dict(kept, strict=False)
     print_log(str(report), logger='current')
     return report
+
+
+def _report(
+    found: Recognised, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str
+) -> LoadReport:
+    counted = [key for key in wanted if not key.endswith(COUNTER)]
+    missing = tuple(key for key in counted if key not in tensors)
+    left_out = _left_out(found.left_out, found.prefix, tensors.keys() - wanted.keys())
+    return LoadReport(
+        source, found.layout.name, found.prefix, len(counted) - len(missing), len(counted),
+        left_out, missing, found.layout.note,
+    )  # fmt: skip
 
 
 def load_pretrained(
