@@ -77,11 +77,6 @@ def size_of(root: Path, image: Mapping) -> tuple[int, int] | None:
         return None
 
 
-def check_annotations(content: Mapping[str, Sequence]) -> list[Fault]:
-    """Every fault that the content of an annotation file alone shows."""
-    return annotations_of(content).faults
-
-
 def check_classes(found: Annotations, classes: Sequence[str]) -> list[Fault]:
     """The class names of a config that are not among the categories."""
     names = list(found.objects)

@@ -38,7 +38,7 @@ SPOILED = {
 
 
 def test_good_file_has_no_fault():
-    assert check.check_annotations(GOOD) == []
+    assert annotations_of(GOOD).faults == []
 
 
 @pytest.mark.parametrize('kind', SPOILED)
@@ -46,7 +46,7 @@ def test_spoiled_field_is_found_with_its_ids(kind):
     section, field, value = SPOILED[kind]
     content = copy.deepcopy(GOOD)
     content[section][0][field] = value
-    (fault,) = check.check_annotations(content)
+    (fault,) = annotations_of(content).faults
     assert fault.kind == kind
     assert fault.annotation_id == (7 if section == 'annotations' else None)
     assert f'image {content[section][0].get("image_id", 1)}' in str(fault)
@@ -55,7 +55,7 @@ def test_spoiled_field_is_found_with_its_ids(kind):
 def test_offending_annotation_names_the_file_of_its_image():
     content = copy.deepcopy(GOOD)
     content['annotations'][0]['bbox'] = None
-    assert str(check.check_annotations(content)[0]).startswith(
+    assert str(annotations_of(content).faults[0]).startswith(
         'bad bbox: image 1, annotation 7, a.jpg'
     )
 
@@ -88,14 +88,14 @@ def test_two_categories_of_one_name_are_found():
     content = copy.deepcopy(GOOD)
     content['categories'].append(dict(id=4, name='disk'))
     content['annotations'].append(dict(GOOD['annotations'][0], id=8, category_id=4))
-    assert [f.kind for f in check.check_annotations(content)] == ['duplicate name']
+    assert [f.kind for f in annotations_of(content).faults] == ['duplicate name']
 
 
 def test_category_ids_of_mixed_types_are_listed():
     content = copy.deepcopy(GOOD)
     content['categories'].append(dict(id='4', name='box'))
     content['annotations'][0]['category_id'] = 9
-    mixed, unknown = check.check_annotations(content)
+    mixed, unknown = annotations_of(content).faults
     assert mixed.kind == 'mixed ids' and "id '4'; 1 of 2 ids of categories are text" in str(mixed)
     assert unknown.kind == 'unknown category' and 'known [3, 4]' in str(unknown)
 
