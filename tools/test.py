@@ -8,6 +8,7 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch
+from shufflenet_det.training.distributed import init_distributed, leave_distributed
 from shufflenet_det.training.own_photos import Run
 from shufflenet_det.training.verified_loading import build_runner
 
@@ -35,7 +36,7 @@ def prepare() -> tuple[Config, str | None]:
     work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)
     tta = args.tta or 'tta' in args.option
     launch.prepare_test(cfg, work_dir, args.checkpoint, args.show_dir, tta, args.classwise)
-    launch.init_distributed(cfg, args.launcher, args.local_rank)
+    init_distributed(cfg, args.launcher, args.local_rank)
     return cfg, args.out
 
 
@@ -45,6 +46,7 @@ def main() -> None:
     if out:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
     runner.test()
+    leave_distributed()
 
 
 if __name__ == '__main__':

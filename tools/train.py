@@ -7,6 +7,7 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch
+from shufflenet_det.training.distributed import init_distributed, leave_distributed
 from shufflenet_det.training.own_photos import Run
 from shufflenet_det.training.verified_loading import build_runner
 
@@ -30,12 +31,13 @@ def prepare() -> Config:
     launch.check_paths(cfg, ('train', 'val'))
     work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)
     launch.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)
-    launch.init_distributed(cfg, args.launcher, args.local_rank)
+    init_distributed(cfg, args.launcher, args.local_rank)
     return cfg
 
 
 def main() -> None:
     build_runner(run_tool(prepare)).train()
+    leave_distributed()
 
 
 if __name__ == '__main__':

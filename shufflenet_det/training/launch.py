@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -196,26 +195,6 @@ def prepare_test(
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     return cfg
-
-
-def init_distributed(cfg: Config, launcher: str, local_rank: int = 0) -> None:
-    """Join the process group before the Runner does, with gloo where no GPU is visible.
-
-    MMEngine selects a CUDA device for every rank, which fails without a GPU, and hands its
-    wrapper device ids that a model on the CPU cannot have.
-    """
-    cfg.launcher = launcher
-    os.environ.setdefault('LOCAL_RANK', str(local_rank))
-    if launcher == 'none' or torch.cuda.is_available():
-        return
-    if launcher != 'pytorch':
-        raise ValueError(f'--launcher {launcher} needs GPUs; on CPUs only pytorch is supported')
-    cfg.env_cfg.dist_cfg = ConfigDict(backend='gloo')
-    cfg.setdefault(
-        'model_wrapper_cfg',
-        ConfigDict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None),
-    )
-    torch.distributed.init_process_group(backend='gloo')
 
 
 def work_dir_for(cfg: Config, config: str | Path, given: str | None) -> str:

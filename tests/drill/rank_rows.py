@@ -15,8 +15,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from shufflenet_det.training.checkpoint import INTERRUPTED
+from shufflenet_det.training.distributed import init_distributed
 from shufflenet_det.training.guards import StopRequest
-from shufflenet_det.training.launch import init_distributed
 
 from .case import Lab, case, confirm
 from .checkpoint_rows import Interrupt, difference, names, terminate_at

@@ -4,6 +4,7 @@ from mmengine.config import Config
 from paths import ROOT
 
 from shufflenet_det.training import launch
+from shufflenet_det.training.distributed import init_distributed, leave_distributed
 
 DEMO = ROOT / 'configs/demo/lighthead_snv2_demo.py'
 
@@ -110,4 +111,13 @@ def test_work_dir(given, own, expected):
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a CUDA device is there')
 def test_other_launchers_need_gpus():
     with pytest.raises(ValueError, match='--launcher slurm needs GPUs'):
-        launch.init_distributed(Config(dict()), 'slurm')
+        init_distributed(Config(dict()), 'slurm')
+
+
+def test_process_group_is_left(tmp_path):
+    store = torch.distributed.FileStore(str(tmp_path / 'store'), 1)
+    torch.distributed.init_process_group('gloo', store=store, rank=0, world_size=1)
+    leave_distributed()
+    assert not torch.distributed.is_initialized()
+    leave_distributed()  # without a group nothing happens
+    assert not torch.distributed.is_initialized()
