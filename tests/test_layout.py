@@ -75,3 +75,11 @@ def test_files_and_functions_are_short():
                 if node.end_lineno - node.lineno >= LINES_OF_A_FUNCTION:
                     long.append(f'{name}:{node.name}')
     assert sorted(set(long)) == []
+
+
+def test_onnxruntime_is_imported_where_its_telemetry_is_off():
+    home = PACKAGE / 'deploy' / 'onnx_runtime.py'
+    users = [
+        path for path in sources() if 'onnxruntime' in {m.partition('.')[0] for m in imported(path)}
+    ]
+    assert users == [home]

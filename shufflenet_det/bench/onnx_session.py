@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .threads import wait_policy
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from shufflenet_det.deploy.onnx_runtime import InferenceSession
 
 
 def onnx_session(model: nn.Module, example: Tensor) -> Callable[[Tensor], object]:
@@ -31,11 +31,11 @@ def cpu_session(model: bytes) -> InferenceSession:
     Its threads stop spinning after each run: forms are timed in turn, and the spinning threads of
     one would take the cores of the next.
     """
-    import onnxruntime
+    from shufflenet_det.deploy.onnx_runtime import InferenceSession, SessionOptions
 
-    options = onnxruntime.SessionOptions()
+    options = SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry('session.force_spinning_stop', '1')
     spins = '0' if wait_policy() == 'passive' else '1'
     options.add_session_config_entry('session.intra_op.allow_spinning', spins)
-    return onnxruntime.InferenceSession(model, options, ['CPUExecutionProvider'])
+    return InferenceSession(model, options, ['CPUExecutionProvider'])

@@ -12,30 +12,24 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import nn
 
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.detectors import NanoDet
 
+from .contract import IMAGES, OUTPUTS, Expected
 from .detector_graph import BackboneGraph, DetectorGraph
 from .graph_ops import ONNX_TRANSLATIONS
 from .graph_parts import require
+from .model_info import INTERPOLATIONS, METADATA_KEY, ModelInfo, Resize
 from .nanodet_graph import NanoDetGraph
-from .runtime import INTERPOLATIONS, METADATA_KEY, ModelInfo, Resize
+from .onnx_runtime import InferenceSession
 from .switch import onnx_align, switch_to_deploy
 
 OPSETS = range(18, 21)
 """Opsets that can be written. RoiAlign with half a pixel of shift exists from 16 on, and torch's
 exporter writes no opset below 18."""
-
-OUTPUTS = {
-    'detections': ('boxes', 'scores', 'labels'),
-    'rois': ('boxes', 'scores'),
-    'levels': None,
-}
-"""What a graph gives -> names of its outputs; levels are numbered, level0 is the finest."""
 
 PASSIVE = (
     'CheckedLoadImage',
@@ -153,19 +147,20 @@ def build_graph(model: nn.Module, output: str, align: int | None = None) -> nn.M
 
 
 @torch.no_grad()
-def to_proto(graph: nn.Module, names: tuple[str, ...] | None, opset: int) -> onnx.ModelProto:
-    """ONNX form of a graph of images, with any batch and image size.
+def to_proto(graph: nn.Module, outputs: tuple[Expected, ...] | None, opset: int) -> onnx.ModelProto:
+    """ONNX form of a graph of images, with any batch and image size; None numbers its levels.
 
     Raises:
         ValueError: If torch's exporter fails, or writes another opset.
     """
     example = torch.zeros(2, 3, 128, 160, dtype=torch.uint8)
+    names = [value.name for value in outputs or ()]
     names = names or [f'level{i}' for i in range(len(graph(example)))]
     try:
         with _quiet():
             program = torch.onnx.export(
-                graph, (example,), dynamo=True, opset_version=opset, input_names=['images'],
-                output_names=list(names), custom_translation_table=ONNX_TRANSLATIONS,
+                graph, (example,), dynamo=True, opset_version=opset, input_names=[IMAGES.name],
+                output_names=names, custom_translation_table=ONNX_TRANSLATIONS,
                 dynamic_shapes=({0: 'batch', 2: 'height', 3: 'width'},),
             )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
@@ -201,9 +196,7 @@ def check(proto: onnx.ModelProto) -> None:
         ValueError: If an output is not finite or of another batch size.
     """
     onnx.checker.check_model(proto, full_check=True)
-    session = onnxruntime.InferenceSession(
-        proto.SerializeToString(), providers=['CPUExecutionProvider']
-    )
+    session = InferenceSession(proto.SerializeToString(), providers=['CPUExecutionProvider'])
     random = np.random.default_rng(0)
     for shape in ((1, 3, 97, 130), (2, 3, 160, 128)):
         images = random.integers(0, 256, shape, dtype=np.uint8)

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from shufflenet_det.data.pixels import read_image
 
+from .contract import read_info
+from .model_info import ModelInfo
 from .onnx_export import add_info
-from .runtime import METADATA_KEY, ModelInfo
+from .onnx_runtime import quantization
+
+tools = quantization()
 
 QUANTISED_OPS = ('Conv', 'Relu', 'MaxPool', 'Concat', 'Split', 'Slice')
 """Operators that run in int8 as far as they reach from the first conv on (backbone, neck, RPN's
@@ -24,7 +27,7 @@ SINGLE_PRECISION = ('rpn_cls.', 'rpn_reg.')
 """Convs that make scores and boxes, by their weights' names; they stay in fp32 too."""
 
 
-class _Images(CalibrationDataReader):
+class _Images(tools.CalibrationDataReader):
     """Resized images as the graph reads them, one at a time."""
 
     def __init__(self, paths: Sequence[Path], info: ModelInfo) -> None:
@@ -70,14 +73,13 @@ def quantise(proto: onnx.ModelProto, images: Sequence[Path]) -> onnx.ModelProto:
     """
     if not images:
         raise ValueError('int8 needs calibration images: give some hundred')
-    (text,) = (p.value for p in proto.metadata_props if p.key == METADATA_KEY)
-    info = ModelInfo.from_json(text)
+    info = read_info({p.key: p.value for p in proto.metadata_props})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'int8.onnx')
-        quantize_static(
-            proto, path, _Images(images, info), per_channel=True, activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED_OPS),
-            nodes_to_quantize=quantised_nodes(proto),
+        tools.quantize_static(
+            proto, path, _Images(images, info), per_channel=True,
+            activation_type=tools.QuantType.QUInt8, weight_type=tools.QuantType.QInt8,
+            op_types_to_quantize=list(QUANTISED_OPS), nodes_to_quantize=quantised_nodes(proto),
         )  # fmt: skip
         result = onnx.load(path)
     add_info(result, replace(info, precision='int8'))

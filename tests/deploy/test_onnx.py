@@ -8,7 +8,6 @@ from copy import deepcopy
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from mmengine.config import Config
@@ -16,10 +15,13 @@ from onnx.defs import get_all_schemas
 from torch import nn
 
 from shufflenet_det.data.pixels import read_image
+from shufflenet_det.deploy.contract import Expected
 from shufflenet_det.deploy.detector_graph import DetectorGraph
+from shufflenet_det.deploy.model_info import METADATA_KEY, Resize
 from shufflenet_det.deploy.onnx_export import build_graph, resize_of, save_onnx, to_onnx, to_proto
+from shufflenet_det.deploy.onnx_runtime import InferenceSession
 from shufflenet_det.deploy.quantize import QUANTISED_OPS, quantise, quantised_nodes
-from shufflenet_det.deploy.runtime import METADATA_KEY, Detector, Resize
+from shufflenet_det.deploy.runtime import Detector
 from shufflenet_det.deploy.sources import find_images
 
 PIXELS, SCORE = 1e-3, 1e-4
@@ -35,7 +37,7 @@ def assert_same(found, expected) -> None:
 def run_session(path_or_proto, images: np.ndarray) -> list[np.ndarray]:
     if isinstance(path_or_proto, onnx.ModelProto):
         path_or_proto = path_or_proto.SerializeToString()
-    session = onnxruntime.InferenceSession(path_or_proto, providers=['CPUExecutionProvider'])
+    session = InferenceSession(path_or_proto, providers=['CPUExecutionProvider'])
     return session.run(None, {'images': images})
 
 
@@ -157,7 +159,7 @@ def test_failure_of_the_exporter_says_which_torch_can(monkeypatch):
 
     monkeypatch.setattr(torch.onnx, 'export', fail)
     with pytest.raises(ValueError, match=r'torch .* does not export this network .* torch 2.15'):
-        to_proto(nn.Conv2d(3, 4, 1), ('out',), 18)
+        to_proto(nn.Conv2d(3, 4, 1), (Expected('out', 'tensor(float)'),), 18)
 
 
 @pytest.mark.parametrize('opset', [11, 17, 99])

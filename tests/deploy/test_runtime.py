@@ -14,11 +14,12 @@ import mmcv
 import numpy as np
 import onnx
 import pytest
+from foreign import info, write_model
 from paths import ROOT
 
-from shufflenet_det.deploy.onnx_export import add_info
+from shufflenet_det.deploy.model_info import Resize
 from shufflenet_det.deploy.predict import MMDetPredictor, load_predictor
-from shufflenet_det.deploy.runtime import Detector, ModelInfo, Resize
+from shufflenet_det.deploy.runtime import Detector
 
 NEEDED = ('numpy', 'numpy.libs', 'onnxruntime', 'cv2', 'opencv_python.libs', 'flatbuffers',
           'google', 'packaging', 'PIL', 'pillow.libs')  # fmt: skip
@@ -139,12 +140,10 @@ def test_foreign_model_is_refused(foreign):
         Detector(foreign)
 
 
-def test_model_without_detections_is_refused(foreign):
-    proto = onnx.load(foreign)
-    add_info(proto, ModelInfo('levels', (), None, {}))
-    onnx.save(proto, foreign)
+def test_model_without_detections_is_refused(tmp_path):
+    path = write_model(tmp_path / 'levels.onnx', info(output='levels'))
     with pytest.raises(ValueError, match='gives levels, not detections'):
-        Detector(foreign)
+        Detector(path)
 
 
 def test_corrupt_model_is_refused(single, tmp_path):

@@ -6,7 +6,6 @@ import json
 import math
 
 import numpy as np
-import onnxruntime
 import torch
 from mmcv.ops import roi_align as mmcv_roi_align
 from mmdet.registry import MODELS
@@ -15,6 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from shufflenet_det.deploy.detector_graph import PlainRoIAlign
+from shufflenet_det.deploy.onnx_runtime import InferenceSession
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.detectors.ps_roi import PSRoIAlign, ps_roi_align
 from shufflenet_det.training.metric import SafeCocoMetric
@@ -94,7 +94,7 @@ def bad_rois_in_onnx(lab: Lab) -> str:
         layer, (maps, torch.rand(3, 5)), path, dynamo=True, verbose=False,
         input_names=['maps', 'rois'], dynamic_shapes=(None, count),
     )  # fmt: skip
-    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    session = InferenceSession(str(path), providers=['CPUExecutionProvider'])
     for name, values in ROIS.items():
         rois = torch.tensor([values] * 2, dtype=torch.float32)
         (pooled,) = session.run(None, dict(maps=maps.numpy(), rois=rois.numpy()))

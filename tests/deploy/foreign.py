@@ -1,0 +1,89 @@
+"""Small .onnx files as ours would be, and as they would not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from shufflenet_det.deploy.model_info import METADATA_KEY
+
+INFO = dict(
+    output='detections', classes=['disk', 'ring'], precision='fp32',
+    resize=dict(scale=[64, 48], keep_ratio=True, interpolation='bilinear'),
+    normalisation=dict(mean=[0.0] * 3, std=[1.0] * 3, bgr_to_rgb=False, pad_size_divisor=1),
+)  # fmt: skip
+"""The metadata of a file that is as it should be."""
+
+IMAGES = ('images', TensorProto.UINT8, ['N', 3, 'H', 'W'])
+FOUND = dict(
+    boxes=np.array([[[1, 2, 9, 8], [3, 3, 5, 5]]], np.float32),
+    scores=np.array([[0.9, 0.5]], np.float32),
+    labels=np.array([[1, 0]]),
+)
+"""What the small graph finds in every image, (1, 2, ...)."""
+
+
+def info(**changes: object) -> dict:
+    """The metadata with other fields; those that are `...` are left out."""
+    return {k: v for k, v in (INFO | changes).items() if v is not ...}
+
+
+def write_model(
+    path: Path,
+    metadata: str | dict | None = None,
+    inputs: tuple = (IMAGES,),
+    found: dict[str, np.ndarray] = FOUND,
+    nodes: tuple[onnx.NodeProto, ...] = (),
+) -> Path:
+    """A file whose graph gives constants, in the order of `found`, or what `nodes` make of them."""
+    made = {name for node in nodes for name in node.output}
+    constants = [
+        helper.make_node('Constant', [], [name], value=numpy_helper.from_array(value))
+        for name, value in found.items() if name not in made
+    ]  # fmt: skip
+    outputs = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+        for name, v in found.items()
+    ]
+    values = [helper.make_tensor_value_info(*value) for value in inputs]
+    graph = helper.make_graph([*constants, *nodes], 'graph', values, outputs)
+    opset = helper.make_opsetid('', 18)
+    proto = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    metadata = INFO if metadata is None else metadata
+    text = metadata if isinstance(metadata, str) else json.dumps(metadata)
+    helper.set_model_props(proto, {METADATA_KEY: text})
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def endless_loop() -> onnx.NodeProto:
+    """A Loop that never ends and gives `scores`."""
+    true = numpy_helper.from_array(np.array(True))
+    body = helper.make_graph(
+        [helper.make_node('Constant', [], ['go'], value=true),
+         helper.make_node('Identity', ['before'], ['after'])],
+        'body',
+        [helper.make_tensor_value_info('i', TensorProto.INT64, []),
+         helper.make_tensor_value_info('was', TensorProto.BOOL, []),
+         helper.make_tensor_value_info('before', TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info('go', TensorProto.BOOL, []),
+         helper.make_tensor_value_info('after', TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    return helper.make_node('Loop', ['', '', 'boxes'], ['scores'], body=body)
+
+
+def terabytes() -> tuple[onnx.NodeProto, ...]:
+    """Four terabytes of zeros, whose sum is `boxes`' first number."""
+    size = numpy_helper.from_array(np.array([10**6, 10**6]))
+    shape = numpy_helper.from_array(np.array([1, 2, 4]))
+    return (
+        helper.make_node('Constant', [], ['size'], value=size),
+        helper.make_node('ConstantOfShape', ['size'], ['zeros']),
+        helper.make_node('ReduceSum', ['zeros'], ['sum'], keepdims=0),
+        helper.make_node('Constant', [], ['shape'], value=shape),
+        helper.make_node('Expand', ['sum', 'shape'], ['boxes']),
+    )
