@@ -53,7 +53,7 @@ def check_predictions(
     faults = {
         'box is not finite': ~np.isfinite(boxes).all(1),
         'box has a negative size': (boxes[:, 2:] < boxes[:, :2]).any(1),
-        'score is not in 0 to 1': ~((scores >= 0) & (scores <= 1)),
+        'score is not finite': ~np.isfinite(scores),
         f'label is not in 0 to {num_classes - 1}': ~((labels >= 0) & (labels < num_classes)),
     }
     for fault, bad in faults.items():

@@ -45,7 +45,7 @@ def check_training_data(cfg: Config, splits: Sequence[str] = ('train', 'val')) -
     Raises:
         DataError: Naming the file and both sides, before any image is read.
     """
-    heads: dict[str, int] = dict(_class_counts(cfg.model))
+    heads: dict[str, int] = dict(_class_counts(cfg.get('model') or {}))
     orders: dict[tuple[str, ...], str] = {}
     for split in splits:
         for dataset in datasets(cfg.get(f'{split}_dataloader') or {}):

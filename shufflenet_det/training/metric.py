@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from mmdet.evaluation import CocoMetric
+from mmdet.datasets.api_wrappers import COCO
+from mmdet.evaluation import CocoMetric, eval_recalls
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
@@ -47,28 +51,71 @@ class SafeCocoMetric(CocoMetric):
                     'images of the evaluator; val_evaluator.ann_file must be the ann_file of '
                     'val_dataloader.dataset'
                 )
-            check_predictions(
-                result['img_id'], result['bboxes'], result['scores'], result['labels'],
-                len(self.dataset_meta['classes']),
-            )  # fmt: skip
+            for scores in ('scores', 'mask_scores'):
+                if scores in result:
+                    check_predictions(
+                        result['img_id'], result['bboxes'], result[scores], result['labels'],
+                        len(self.dataset_meta['classes']),
+                    )  # fmt: skip
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         if results and not any(len(prediction['labels']) for _, prediction in results):
             print_log('no image has a prediction: AP is 0', logger='current', level=logging.WARNING)
-            # An empty box of score 0 overlaps nothing; without any, pycocotools gives up.
-            truth, first = results[0]
-            empty = dict(
-                first,
-                bboxes=np.zeros((1, 4), np.float32),
-                scores=np.zeros(1, np.float32),
-                labels=np.zeros(1, np.int64),
-            )
-            results = [(truth, empty), *results[1:]]
-        scores = super().compute_metrics(results)
-        if not self._coco_api.get_ann_ids(cat_ids=self.cat_ids):
+        if self._coco_api is None:
+            self._coco_api = self._coco_of([truth for truth, _ in results])
+        coco = self._coco_api
+        coco.loadRes = partial(_load_results, coco)
+        try:
+            scores = super().compute_metrics(results)
+        finally:
+            del coco.loadRes
+        if not any(found['category_id'] in self.cat_ids for found in coco.anns.values()):
             print_log(
                 f'none of the {len(self.img_ids)} images has an object of '
                 f'{list(self.dataset_meta["classes"])[:80]}: a score of -1 says nothing',
                 logger='current', level=logging.WARNING,
             )  # fmt: skip
         return scores
+
+    def _coco_of(self, truths: Sequence[dict]) -> COCO:
+        """The annotations that came with the predictions, where there is no file of them."""
+        with TemporaryDirectory() as folder:
+            prefix = self.outfile_prefix or str(Path(folder, 'results'))
+            return COCO(self.gt_to_coco_json(truths, prefix))
+
+    def fast_eval_recall(
+        self,
+        results: Sequence[Mapping],
+        proposal_nums: Sequence[int],
+        iou_thrs: Sequence[float],
+        logger: object = None,
+    ) -> np.ndarray:
+        """Mean recall (len(proposal_nums),) of the best proposals of each image; -1 of no object.
+
+        mmdet's own needs as many boxes in every image, in the order of the file and of scores.
+        """
+        found = {result['img_id']: result for result in results}
+        recalled, objects = np.zeros(len(proposal_nums)), 0
+        for image_id in self.img_ids:
+            annotations = self._coco_api.imgToAnns.get(image_id, ())
+            boxes = [a['bbox'] for a in annotations if not (a.get('ignore') or a.get('iscrowd'))]
+            if not boxes:
+                continue
+            objects += len(boxes)
+            if image_id in found:
+                truth = np.array(boxes, np.float32)
+                truth[:, 2:] += truth[:, :2]
+                best = np.column_stack([found[image_id][key] for key in ('bboxes', 'scores')])
+                recalls = eval_recalls([truth], [best], proposal_nums, iou_thrs, logger='silent')
+                recalled += len(boxes) * recalls.mean(1)
+        return recalled / objects if objects else np.full(len(proposal_nums), -1.0)
+
+
+def _load_results(coco: COCO, results: list[dict]) -> COCO:
+    """What `COCO.loadRes` gives, also of no result, which pycocotools refuses."""
+    if results:
+        return type(coco).loadRes(coco, results)
+    empty = COCO()
+    empty.dataset = dict(coco.dataset, annotations=[])
+    empty.createIndex()
+    return empty

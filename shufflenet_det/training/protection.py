@@ -32,6 +32,16 @@ def _as(kind: type[T], plain: object) -> T:
     return made
 
 
+def _settings(loop: BaseLoop) -> dict:
+    """The arguments that a training loop of mmengine was built with."""
+    limit = 'max_epochs' if isinstance(loop, EpochBasedTrainLoop) else 'max_iters'
+    changes = zip(loop.dynamic_milestones[1:], loop.dynamic_intervals[1:], strict=True)
+    return {
+        limit: getattr(loop, limit), 'val_begin': loop.val_begin,
+        'val_interval': loop.val_interval, 'dynamic_intervals': list(changes) or None,
+    }  # fmt: skip
+
+
 def image_loaders(dataset: object) -> list[tuple[list, int]]:
     """Where the pipelines of a dataset, through its wrappers, load images."""
     found, pending = [], [dataset]
@@ -101,12 +111,9 @@ class ProtectionHook(Hook):
         loop, config = runner._train_loop, runner._train_dataloader
         resumable = RESUMABLE.get(type(loop))
         if resumable and isinstance(config, dict):
-            settings = {
-                k: v for k, v in runner.cfg.train_cfg.items() if k not in ('type', 'by_epoch')
-            }
             loader = {k: v for k, v in config.items() if k != 'num_batch_per_epoch'}
             loader['dataset'] = loop.dataloader.dataset
-            runner._train_loop = resumable(runner, loader, **settings)
+            runner._train_loop = resumable(runner, loader, **_settings(loop))
         if not isinstance(runner._train_loop, Resumable):
             name = type(runner._train_loop).__name__
             runner.logger.warning(f'{name}: resuming is not bit-identical with this loop')
@@ -148,12 +155,12 @@ class ProtectionHook(Hook):
         if self._stop is not None and self._stop.pending():
             self._leave(runner, runner.iter)
 
-    def _check_outputs(self, loop: BaseLoop, outputs: Sequence | None) -> None:
+    def _check_outputs(self, loop: BaseLoop, outputs: object) -> None:
         """What SafeCocoMetric does, for evaluations without one: before anything is scored."""
         if any(isinstance(metric, SafeCocoMetric) for metric in loop.evaluator.metrics):
             return
         classes = (loop.evaluator.dataset_meta or {}).get('classes', ())
-        for sample in outputs or ():
+        for sample in outputs if isinstance(outputs, Sequence) else ():
             found = getattr(sample, 'pred_instances', None)
             if found is not None and {'bboxes', 'scores', 'labels'} <= set(found.keys()):
                 parts = (found[k].cpu().numpy() for k in ('bboxes', 'scores', 'labels'))
@@ -172,7 +179,8 @@ class ProtectionHook(Hook):
         self._report_skipped(runner, f'epoch {runner.epoch + 1}')
 
     def before_val(self, runner: Runner) -> None:
-        self._report_skipped(runner, f'iteration {runner.iter}')  # loops without epochs
+        if self._loaders:  # else no training: asking for its iteration would build one
+            self._report_skipped(runner, f'iteration {runner.iter}')  # loops without epochs
 
     def _report_skipped(self, runner: Runner, until: str) -> None:
         skipped = sum(loader.take_count() for loader in self._loaders)

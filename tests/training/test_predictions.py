@@ -12,7 +12,7 @@ def check(**changes):
 
 
 @pytest.mark.parametrize(
-    'changes', [{}, dict(boxes=[[3, 3, 3, 3]]), dict(scores=[0]), dict(scores=[1.0])]
+    'changes', [{}, dict(boxes=[[3, 3, 3, 3]]), dict(scores=[-0.5]), dict(scores=[1.5])]
 )
 def test_defined_predictions_pass(changes):
     check(**changes)
@@ -28,8 +28,8 @@ def test_no_predictions_pass():
         (dict(boxes=[[np.nan, 0, 5, 5]]), 'not finite'),
         (dict(boxes=[[0, 0, np.inf, 5]]), 'not finite'),
         (dict(boxes=[[0, 6, 5, 5]]), 'negative size'),
-        (dict(scores=[np.nan]), 'score is not in 0 to 1'),
-        (dict(scores=[1.5]), 'score is not in 0 to 1'),
+        (dict(scores=[np.nan]), 'score is not finite'),
+        (dict(scores=[np.inf]), 'score is not finite'),
         (dict(labels=[2]), 'label is not in 0 to 1'),
         (dict(labels=[-1]), 'label is not in 0 to 1'),
     ],
