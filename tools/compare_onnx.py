@@ -11,7 +11,7 @@ from run_tool import run_tool
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.data.coco_dataset import CheckedCoco
-from shufflenet_det.deploy.evaluate import agreement, coco_map, detect_all
+from shufflenet_det.deploy.evaluate import MATCH, SURE, agreement, coco_map, detect_all, matching
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.runtime import Detector
 
@@ -27,6 +27,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def described(row: dict) -> str:
+    """What a row says, in one line."""
+    text = '{model} ({precision}): mAP {mAP:.4f}, {same} of {detections} detections the same'
+    if row['same']:
+        text += ', apart by at most {pixels:.2g} px and {score:.2g}'
+    text += f'; of {{sure}} with score >= {SURE} {{matched}} are found with IoU >= {MATCH}'
+    if row['matched']:
+        text += ' (mean IoU {iou:.3f}, scores apart by {score_change:.3f} in the mean)'
+    return f'{text}, {{added}} are new'.format(**row)
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     rows = []
@@ -39,11 +50,10 @@ def main(argv: list[str] | None = None) -> None:
         found = detect_all(detector, coco, args.images)
         mean_ap = coco_map(found, detector.classes, coco)
         row = dict(model=Path(model).name, precision=detector.info.precision, mAP=mean_ap)
-        rows.append(row | asdict(agreement(found, reference)))
+        compared = asdict(agreement(found, reference)) | asdict(matching(found, reference))
+        rows.append(row | compared)
     print(f'PyTorch: mAP {exact:.4f}')
-    for row in rows:
-        print('{model} ({precision}): mAP {mAP:.4f}, {same} of {detections} detections the same, '
-              'apart by {pixels:.2g} px and {score:.2g}'.format(**row))  # fmt: skip
+    print('\n'.join(map(described, rows)))
     if args.json:
         config = Path(args.config).name
         env = environment('cpu', batch=1)

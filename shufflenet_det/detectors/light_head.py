@@ -128,10 +128,10 @@ class LevelRPNHead(RPNHead):
     ) -> InstanceData:
         """RPNHead's, by an NMS that stops at ``max_per_img`` boxes; the same boxes are kept.
 
-        Any setting but plain NMS goes to RPNHead.
+        Any setting but plain NMS goes to RPNHead, and so does a result without a box.
         """
         plain = set(cfg.nms) == {'type', 'iou_threshold'} and cfg.nms['type'] == 'nms'
-        if not plain or rescale or not with_nms:
+        if not plain or rescale or not with_nms or not len(results):
             return super()._bbox_post_process(results, cfg, rescale, with_nms, img_meta)
         if cfg.get('min_bbox_size', -1) >= 0:
             boxes = get_box_tensor(results.bboxes)

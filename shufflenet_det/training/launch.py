@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from pathlib import Path
 
 import torch
+from mmdet.registry import METRICS
 from mmengine.config import Config, ConfigDict, DictAction
 
 from shufflenet_det.data.training_check import check_training_data, datasets
@@ -180,21 +182,41 @@ def prepare_test(
         classwise: AP of each class.
 
     Raises:
-        ValueError: If tta is asked for and the test pipeline has no step that resizes.
+        ValueError: If tta is asked for and the test pipeline has no step that resizes, or
+            classwise and no metric takes it.
         FileNotFoundError: If the checkpoint does not exist.
     """
     cfg.work_dir = work_dir
     cfg.load_from = _existing(checkpoint)
     if show_dir is not None:
         cfg.default_hooks.visualization.update(draw=True, test_out_dir=show_dir)
-    if classwise and cfg.test_evaluator.type != 'VOCMetric':  # which always shows each class
-        cfg.test_evaluator.classwise = True
+    if classwise:
+        _show_each_class(cfg)
     if tta:
         if not {'tta_model', 'tta_pipeline'} <= set(cfg):
             apply_options(cfg, ['tta'])
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     return cfg
+
+
+def _show_each_class(cfg: Config) -> None:
+    """Let the test evaluators that can show each class do so; VOCMetric always does."""
+    given = cfg.test_evaluator
+    evaluators = given if isinstance(given, (list, tuple)) else [given]
+    names = [str(evaluator.get('type')) for evaluator in evaluators]
+    chosen = [e for e, name in zip(evaluators, names, strict=True) if _takes_classwise(name)]
+    for evaluator in chosen:
+        evaluator.classwise = True
+    if not chosen and 'VOCMetric' not in [name.rpartition('.')[2] for name in names]:
+        raise ValueError(f'--classwise: no metric of test_evaluator shows each class: {names}')
+
+
+def _takes_classwise(metric: str) -> bool:
+    kind = METRICS.get(metric)
+    return kind is not None and any(
+        'classwise' in signature(base.__init__).parameters for base in kind.__mro__
+    )
 
 
 def work_dir_for(cfg: Config, config: str | Path, given: str | None) -> str:

@@ -101,6 +101,12 @@ def test_detection_of_another_set_is_refused(cfg):
         load_records(cfg, other)
 
 
+@pytest.mark.parametrize('name', ['found.pkl', 'found.pickle'])
+def test_pickle_is_refused_with_what_to_give(cfg, tmp_path, name):
+    with pytest.raises(ValueError, match=rf'{name}: .*outfile_prefix=DIR/NAME'):
+        analyze(cfg, 'none.py', str(tmp_path / name), str(tmp_path))
+
+
 def test_file_that_is_no_json_is_named(cfg, tmp_path):
     (tmp_path / 'x.json').write_text('{')
     with pytest.raises(ValueError, match=r'x\.json: no detections in JSON'):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from shufflenet_det.deploy.evaluate import agreement, coco_map
+from shufflenet_det.deploy.evaluate import agreement, coco_map, matching
 
 CLASSES = ('cat', 'dog')
 BOXES = np.array([[10, 10, 50, 60], [20, 30, 90, 100]], np.float32)
@@ -69,3 +69,30 @@ def test_agreement_gives_the_largest_difference():
     result = agreement(shifted(5e-4, 5e-5), {7: TRUTH})
     assert result.pixels == pytest.approx(5e-4, rel=0.05)
     assert result.score == pytest.approx(5e-5, rel=0.05)
+
+
+NONE = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, int))
+
+
+def test_nothing_the_same_has_no_difference():
+    result = agreement(shifted(2e-3), {7: TRUTH})
+    assert (result.same, result.pixels, result.score) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    'found, expected',
+    [
+        (shifted(), (2, 2, 0, 1.0, 0.0)),
+        (shifted(4, -0.1), (2, 2, 0, (1656 / 2344 + 4356 / 5444) / 2, 0.1)),
+        (shifted(score=-0.7), (2, 2, 0, 1.0, 0.7)),
+        (shifted(labels=[1, 1]), (2, 1, 1, 1.0, 0.0)),
+        (shifted(40), (2, 0, 2, None, None)),
+        ({7: NONE}, (2, 0, 0, None, None)),
+        ({7: tuple(np.concatenate((part, part)) for part in TRUTH)}, (2, 2, 2, 1.0, 0.0)),
+    ],
+    ids=['equal', 'rounded', 'unsure', 'other label', 'elsewhere', 'nothing', 'twice'],
+)
+def test_sure_detections_are_matched_by_label_and_overlap(found, expected):
+    result = matching(found, {7: TRUTH})
+    assert (result.sure, result.matched, result.added) == expected[:3]
+    assert (result.iou, result.score_change) == pytest.approx(expected[3:], abs=1e-6)

@@ -143,6 +143,15 @@ def test_wrong_channels_are_named(option, value, message):
         build(small_config(FORMS[0], **{option: value}))
 
 
+def test_empty_candidates_need_no_levels():
+    head = build(small_config(FORMS[1])).rpn_head
+    cfg = ConfigDict(max_per_img=50, min_bbox_size=0, nms=dict(type='nms', iou_threshold=0.7))
+    empty = InstanceData(bboxes=torch.zeros(0, 4), scores=torch.zeros(0))
+    result = head._bbox_post_process(empty, cfg, img_meta={})
+    assert result.bboxes.shape == (0, 4)
+    assert result.scores.shape == result.labels.shape == (0,)
+
+
 @pytest.mark.parametrize('count', [0, 3, 2000])
 @pytest.mark.parametrize('min_bbox_size', [-1, 0, 5])
 @pytest.mark.parametrize('options', [{}, dict(max_num=20), dict(type='soft_nms')], ids=str)

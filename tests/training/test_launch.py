@@ -92,6 +92,27 @@ def test_test_switches(checkpoint):
     assert cfg.test_evaluator.classwise and cfg.load_from == 'x.pth'
 
 
+@pytest.mark.parametrize(
+    'evaluators, shown',
+    [
+        ([dict(type='CocoMetric'), dict(type='DumpDetResults')], [True, None]),
+        ([dict(type='SafeCocoMetric'), dict(type='VOCMetric')], [True, None]),
+        ([dict(type='mmdet.CocoMetric')], [True]),
+        ([dict(type='VOCMetric')], [None]),
+    ],
+)
+def test_each_class_is_shown_by_those_of_a_list_that_can(checkpoint, evaluators, shown):
+    cfg = Config(dict(test_evaluator=evaluators))
+    launch.prepare_test(cfg, 'work', 'x.pth', classwise=True)
+    assert [evaluator.get('classwise') for evaluator in cfg.test_evaluator] == shown
+
+
+def test_classwise_without_a_metric_that_can_is_an_error(checkpoint):
+    cfg = Config(dict(test_evaluator=dict(type='DumpDetResults')))
+    with pytest.raises(ValueError, match=r"--classwise: .*\['DumpDetResults'\]"):
+        launch.prepare_test(cfg, 'work', 'x.pth', classwise=True)
+
+
 def test_tta_of_the_config_is_kept(checkpoint):
     cfg = launch.load_config(DEMO)
     cfg.update(tta_model=dict(type='Mine'), tta_pipeline=[dict(type='Load')])

@@ -40,7 +40,14 @@ def analyze(
     """
     if not 0 <= score_thr <= 1 or top < 1:
         raise ValueError(f'score_thr={score_thr}, top={top}: give 0 to 1, and at least 1')
-    if Path(predictions).suffix == '.json':
+    suffix = Path(predictions).suffix
+    if suffix in ('.pkl', '.pickle'):
+        raise ValueError(
+            f'{predictions}: a pickle runs what stands in it and is not read; give the checkpoint, '
+            'or detections as .json: tools/test.py CONFIG CHECKPOINT --cfg-options '
+            'test_evaluator.outfile_prefix=DIR/NAME writes DIR/NAME.bbox.json'
+        )
+    if suffix == '.json':
         content = read_predictions(predictions)
     else:
         content = detect_all(cfg, config, predictions)
