@@ -21,25 +21,47 @@ SEARCH_EPOCHS = 8
 
 RPN = 'model.train_cfg.rpn.assigner'
 SAMPLER = 'model.train_cfg.rcnn.sampler'
-THIN_MAP = 'model.roi_head.thin_map'
+THIN_MAP, BOX_HEAD = 'model.roi_head.thin_map', 'model.roi_head.bbox_head'
+PIPELINE = 'train_dataloader.dataset.pipeline'
 MULTIPLIER = 'optim_wrapper.paramwise_cfg.custom_keys'
 STEPS: dict[str, dict[str, object]] = {
     'the recipe': {},
     'rate .008': {RATE: 0.008},
     'batch 4': {'train_dataloader.batch_size': 4},
     'rate .002': {RATE: 0.002},
+    'backbone at the full rate, nothing frozen': {
+        f'{MULTIPLIER}.backbone.lr_mult': 1.0,
+        'model.backbone.frozen_stages': -1,
+    },
+    'boxes by GIoU': {
+        f'{BOX_HEAD}.reg_decoded_bbox': True,
+        f'{BOX_HEAD}.loss_bbox._delete_': True,
+        f'{BOX_HEAD}.loss_bbox.type': 'GIoULoss',
+        f'{BOX_HEAD}.loss_bbox.loss_weight': 10.0,
+    },
     'fresh neck': {'model.neck.init_cfg': None},
     'BN as the file has it': {'custom_hooks': [], 'model.backbone.norm_eval': True},
-    'nothing frozen': {'model.backbone.frozen_stages': -1},
-    'backbone frozen': {'model.backbone.frozen_stages': 4},
-    'same rate for the backbone': {f'{MULTIPLIER}.backbone.lr_mult': 1.0},
+    'half of the RoIs positive': {f'{SAMPLER}.pos_fraction': 0.5},
+    'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
+    '7 x 7 bins': {
+        f'{THIN_MAP}.out_channels': 490,
+        'model.roi_head.bbox_roi_extractor.roi_layer.output_size': 7,
+        f'{BOX_HEAD}.roi_feat_size': 7,
+    },
+    'thin map 64 channels inside': {f'{THIN_MAP}.mid_channels': 64},
+    'thin map as in the paper': {f'{THIN_MAP}.norm_cfg': None, f'{THIN_MAP}.init_cfg': None},
+    'thin map without BN': {f'{THIN_MAP}.norm_cfg': None},
+    "the paper's gradient factor": {f'{THIN_MAP}.gradient_factor': 3.0},
     'RPN positive from IoU .7': {f'{RPN}.pos_iou_thr': 0.7, f'{RPN}.neg_iou_thr': 0.3},
     "the paper's weights of box losses": {
         'model.rpn_head.loss_bbox.loss_weight': 1.0,
-        'model.roi_head.bbox_head.loss_bbox.loss_weight': 2.0,
+        f'{BOX_HEAD}.loss_bbox.loss_weight': 2.0,
     },
-    'half of the RoIs positive': {f'{SAMPLER}.pos_fraction': 0.5},
-    "the paper's gradient factor": {f'{THIN_MAP}.gradient_factor': 3.0},
+    "the paper's OHEM": {
+        f'{SAMPLER}._delete_': True,
+        f'{SAMPLER}.type': 'LightHeadOHEMSampler',
+        f'{SAMPLER}.num': 128,
+    },
     'SGD, rate .02': {
         f'{OPTIMIZER}._delete_': True,
         f'{OPTIMIZER}.type': 'SGD',
@@ -47,19 +69,7 @@ STEPS: dict[str, dict[str, object]] = {
         f'{OPTIMIZER}.momentum': 0.9,
         f'{OPTIMIZER}.weight_decay': 1e-4,
     },
-    "the paper's OHEM": {
-        f'{SAMPLER}._delete_': True,
-        f'{SAMPLER}.type': 'LightHeadOHEMSampler',
-        f'{SAMPLER}.num': 128,
-    },
-    'thin map as in the paper': {f'{THIN_MAP}.norm_cfg': None, f'{THIN_MAP}.init_cfg': None},
-    '7 x 7 bins': {
-        f'{THIN_MAP}.out_channels': 490,
-        'model.roi_head.bbox_roi_extractor.roi_layer.output_size': 7,
-        'model.roi_head.bbox_head.roi_feat_size': 7,
-    },
-    'thin map without BN': {f'{THIN_MAP}.norm_cfg': None},
-    'thin map 64 channels inside': {f'{THIN_MAP}.mid_channels': 64},
+    'backbone frozen': {'model.backbone.frozen_stages': 4},
     'anchors of three scales': {'model.rpn_head.anchor_generator.scales': [2, 2.83, 4]},
 }
 """Settings that a step changes in the recipe, everything else left as it is."""
