@@ -19,7 +19,8 @@ model = dict(
         ),
         bbox_roi_extractor=dict(finest_scale=28, roi_layer=dict(output_size=bins)),
         bbox_head=dict(
-            fc_out_channels=256, roi_feat_size=bins, loss_bbox=dict(loss_weight=4.0)
+            fc_out_channels=256, roi_feat_size=bins, reg_decoded_bbox=True,
+            loss_bbox=dict(_delete_=True, type='GIoULoss', loss_weight=10.0),
         ),
     ),
     train_cfg=dict(
