@@ -83,6 +83,15 @@ def test_row_says_what_was_measured(result):
     assert row['commit'] == result['environment']['commit'] and row['cpu_seconds'] > 1
 
 
+def test_time_of_a_process_that_was_not_seen_to_end_is_unknown(tmp_path):
+    line = json.dumps(dict(commit='abc', returncode=0, seconds=2.0, cpu_seconds=1.0))
+    (tmp_path / training.ATTEMPTS).write_text(line + '\n')
+    (tmp_path / 'first/vis_data').mkdir(parents=True)
+    assert training.attempts(tmp_path)['cpu_seconds'] == 1.0
+    (tmp_path / 'second/vis_data').mkdir(parents=True)
+    assert training.attempts(tmp_path) == dict(commit='abc', seconds=None, cpu_seconds=None)
+
+
 def test_splits_are_told_apart():
     cfg = load_config(ROOT / 'configs/photos/lighthead_fpn_1.0x_320.py')
     for split in ('val', 'test'):
@@ -148,7 +157,7 @@ def test_every_step_of_the_recipe_can_be_built(run):
     cfg = load_config(ROOT / f'configs/photos/{run.config}.py', settings)
     assert cfg.train_cfg.max_epochs == run.epochs
     for key, value in run.changes.items():
-        parts = key.split('.')
+        parts = [int(part) if part.isdigit() else part for part in key.split('.')]
         if parts[-1] != '_delete_':
             assert reduce(getitem, parts, cfg) == value
     register_all_modules()

@@ -70,13 +70,7 @@ def measure(run: Run, places: Places, splits: Sequence[str]) -> dict:
         return row | dict(error=str(failure))
     with get_context('spawn').Pool(1) as pool:
         figures = pool.apply(evaluate, (work_dir / f'{run.config}.py', checkpoint, splits))
-    tried = attempts(work_dir)
-    return row | figures | dict(
-        curve=curve(work_dir),
-        commit=tried[0]['commit'],
-        seconds=sum(attempt['seconds'] for attempt in tried),
-        cpu_seconds=sum(attempt['cpu_seconds'] for attempt in tried),
-    )  # fmt: skip
+    return row | figures | dict(curve=curve(work_dir)) | attempts(work_dir)
 
 
 def read_rows(path: Path) -> list[dict]:

@@ -125,10 +125,17 @@ def as_options(settings: Mapping[str, object]) -> list[str]:
     return [f'{key}={str(value).replace(" ", "")}' for key, value in settings.items()]
 
 
-def attempts(work_dir: str | Path) -> list[dict]:
-    """Commit, return code, seconds and CPU-seconds of every process of a training."""
+def attempts(work_dir: str | Path) -> dict:
+    """First commit, seconds and CPU-seconds of the processes of a training.
+
+    The seconds are None where a process outlived its runner, which then did not see its end.
+    """
     path = Path(work_dir) / ATTEMPTS
-    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
+    tried = [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
+    whole = len(tried) == len(list(Path(work_dir).glob('*/vis_data')))
+    costs = ('seconds', 'cpu_seconds')
+    sums = {name: sum(attempt[name] for attempt in tried) if whole else None for name in costs}
+    return dict(commit=tried[0]['commit']) | sums
 
 
 def curve(work_dir: str | Path) -> list[dict]:
