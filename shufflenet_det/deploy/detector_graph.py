@@ -38,6 +38,36 @@ class PlainRoIAlign(nn.Module):
         return ps_roi_align_as_roi_align(input, rois, *self.args)
 
 
+class PyramidRoIAlign(nn.Module):
+    """PSRoIExtractor on levels (N, C, H, W) and RoIs (K, 5), in operators that ONNX has.
+
+    Each level gets a RoI of its own in front, which is dropped at the end: OpenCV 5 ends the
+    process where a level has none.
+    """
+
+    def __init__(self, extractor: nn.Module) -> None:
+        super().__init__()
+        for layer in extractor.roi_layers:
+            require(isinstance(layer, PSRoIAlign), 'roi_layer', 'PSRoIAlign', layer)
+        self.layers = nn.ModuleList(map(PlainRoIAlign, extractor.roi_layers))
+        self.level_of = extractor.map_roi_levels
+        self.register_buffer('own', torch.zeros(len(self.layers), 5))
+
+    def forward(self, maps: Sequence[Tensor], rois: Tensor) -> Tensor:
+        count = len(maps)
+        if count == 1:
+            return self.layers[0](maps[0], rois)
+        levels = self.level_of(rois, count).clamp(0, count - 1)
+        levels = torch.cat((torch.arange(count, device=rois.device), levels))
+        rois = torch.cat((self.own, rois))
+        members = [(levels == level).nonzero().squeeze(1) for level in range(count)]
+        pooled = [
+            layer(level, rois[member])
+            for layer, level, member in zip(self.layers, maps, members, strict=True)
+        ]
+        return torch.cat(pooled)[torch.cat(members).argsort()][count:]
+
+
 class RoIScores(nn.Module):
     """The RoI head before its NMS.
 
@@ -47,11 +77,10 @@ class RoIScores(nn.Module):
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
-        extractor, self.bbox_head = head.bbox_roi_extractor, head.bbox_head
-        for layer in extractor.roi_layers:
-            require(isinstance(layer, PSRoIAlign), 'roi_layer', 'PSRoIAlign', layer)
-        extractor.roi_layers = nn.ModuleList(map(PlainRoIAlign, extractor.roi_layers))
-        self.extractor, self.thin_map, self.in_indices = extractor, head.thin_map, head.in_indices
+        self.bbox_head, self.thin_map, self.in_indices = (
+            head.bbox_head, head.thin_map, head.in_indices
+        )  # fmt: skip
+        self.pool = PyramidRoIAlign(head.bbox_roi_extractor)
         self.decode = BoxDecoder(self.bbox_head.bbox_coder)
         agnostic = self.bbox_head.reg_class_agnostic
         self.box_shape = (4,) if agnostic else (self.bbox_head.num_classes, 4)
@@ -63,7 +92,7 @@ class RoIScores(nn.Module):
         maps = tuple(self.thin_map(levels[i]).float() for i in self.in_indices)
         image = torch.arange(images, device=boxes.device).to(boxes.dtype)
         image = image.view(-1, 1, 1).expand(-1, rois, 1)
-        pooled = self.extractor(maps, torch.cat((image, boxes), -1).view(-1, 5))
+        pooled = self.pool(maps, torch.cat((image, boxes), -1).view(-1, 5))
         torch._check(pooled.shape[0] == images * rois)  # the levels' parts sum up to all RoIs
         logits, deltas = self.bbox_head(pooled.to(levels[0].dtype))
         class_scores = logits.float().softmax(-1)[:, :-1].unflatten(0, (images, rois))

@@ -105,7 +105,7 @@ class Proposals(nn.Module):
         scores = scores.where((size > self.min_size).all(-1), NO_PROPOSAL)
         groups = [torch.full_like(s[0], float(i)) for i, (_, s) in enumerate(found)]
         moved = boxes if len(found) == 1 else apart(boxes, torch.cat(groups), scores, 0.0)
-        kept = nms_mask(moved, scores, self.max_num, self.iou_threshold, NO_PROPOSAL / 2)
+        kept = nms_mask(moved, scores, self.max_num, self.iou_threshold, 0.0)
         scores = scores.where(kept, NO_PROPOSAL)
         scores, index = top(scores, self.max_num)
         return take(boxes, index), scores

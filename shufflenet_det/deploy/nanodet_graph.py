@@ -37,10 +37,12 @@ class Candidates(nn.Module):
         classes = logits.shape[1]
         scores = logits.permute(0, 2, 3, 1).flatten(1).sigmoid()
         scores, index = top(scores, self.pre)
-        labels, point = index % classes, index // classes
+        point = index.div(classes, rounding_mode='trunc')
+        labels = index - point * classes
         bins = bins.flatten(2).transpose(1, 2)
         bins = bins.gather(1, point.unsqueeze(-1).expand(-1, -1, bins.shape[2]))
-        steps = bins.unflatten(2, (4, -1)).softmax(-1) @ self.head.integral.project.float()
+        steps = bins.unflatten(2, (4, -1)).softmax(-1) * self.head.integral.project.float()
+        steps = steps.sum(-1)
         place = self._grid(logits.shape[2], logits.shape[3])[point]
         boxes = torch.cat((place - steps[..., :2], place + steps[..., 2:]), -1)
         boxes = boxes * float(self.head.prior_generator.strides[level][0])
