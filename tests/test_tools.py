@@ -48,7 +48,7 @@ except SystemExit:
 """
 
 
-@pytest.mark.parametrize('tool', ['train', 'test', 'detect', 'deploy', 'export_onnx'])
+@pytest.mark.parametrize('tool', ['train', 'test', 'detect', 'deploy', 'export'])
 def test_training_and_detection_load_no_benchmark_and_set_no_backend(tool):
     command = (sys.executable, '-c', IMPORTED, f'tools/{tool}.py')
     done = run(*command, MPLBACKEND='svg', PYTHONPATH=f'{ROOT}{os.pathsep}{TOOLS}')

@@ -1,4 +1,4 @@
-"""Detect objects: detect.py SOURCE CONFIG CHECKPOINT, SOURCE MODEL.onnx, or SOURCE --model NAME"""
+"""Detect objects: detect.py SOURCE CONFIG CHECKPOINT, SOURCE MODEL, or SOURCE --model NAME"""
 
 import argparse
 from collections.abc import Iterator
@@ -20,9 +20,7 @@ from shufflenet_det.deploy.stream import Found, detect
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='; '.join(kind.what for kind in KINDS))
-    parser.add_argument(
-        'config', nargs='?', help='config file, or an .onnx file of tools/export_onnx.py'
-    )
+    parser.add_argument('config', nargs='?', help='config file, or a file of tools/export.py')
     parser.add_argument('weights', nargs='?', help='checkpoint file of a config')
     parser.add_argument(
         '--model', metavar='NAME', choices=PUBLISHED,

@@ -12,7 +12,7 @@ from numpy import ndarray
 from .model_info import METADATA_KEY, ModelInfo
 from .onnx_wire import strange_parts
 
-REMEDY = 'write it with tools/export_onnx.py CONFIG CHECKPOINT OUT.onnx'
+REMEDY = 'write it with tools/export.py CONFIG CHECKPOINT'
 
 
 class Value(Protocol):

@@ -17,8 +17,7 @@ from pycocotools.cocoeval import COCOeval
 from shufflenet_det.data.coco import coco_results
 from shufflenet_det.data.pixels import read_image
 
-Detections = tuple[ndarray, ndarray, ndarray]
-"""Boxes (K, 4), scores (K,) and labels (K,) of one image."""
+from .stream import Detections
 
 Found = dict[int, Detections]
 """Detections by image id."""

@@ -189,6 +189,12 @@ def add_info(proto: onnx.ModelProto, info: ModelInfo) -> None:
     onnx.helper.set_model_props(proto, properties | {METADATA_KEY: json.dumps(asdict(info))})
 
 
+def info_text(proto: onnx.ModelProto) -> str:
+    """The info that stands in the metadata, as JSON."""
+    (text,) = (p.value for p in proto.metadata_props if p.key == METADATA_KEY)
+    return text
+
+
 def check(proto: onnx.ModelProto) -> None:
     """Check by onnx, and run in ONNX Runtime on batches of two sizes.
 

@@ -1,4 +1,4 @@
-"""Detectors by what a user names: config and checkpoint, .onnx file, or a published model."""
+"""Detectors by what a user names: config and checkpoint, exported file, or a published model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from shufflenet_det.data.pixels import as_image, pad_thin
 from shufflenet_det.integration.config_scope import config_path
 
 from .detector import load_detector
+from .formats import FORMATS
 from .stream import Predictor, scale_to
+
+EXPORTED = {Path(row.suffix).suffix for row in FORMATS.values() if row.engine}
+"""Endings of exported files."""
 
 
 class MMDetPredictor:
@@ -49,33 +53,35 @@ def load_predictor(
     device: str | None = None,
     size: int | None = None,
 ) -> Predictor:
-    """A predictor from a config and its checkpoint, from an .onnx file, or a published one.
+    """A predictor from a config and its checkpoint, from an exported file, or a published one.
 
     Args:
-        model: Config file, .onnx file, or a name in ``published.PUBLISHED``.
+        model: Config file, file of tools/export.py, or a name in ``published.PUBLISHED``.
         checkpoint: Of a config; of a published model in place of the file that is fetched.
         device, size: As in :class:`MMDetPredictor`.
 
     Raises:
-        ValueError: If a config has no checkpoint, or an .onnx file a checkpoint or a device.
+        ValueError: If a config has no checkpoint, or an exported file a checkpoint or a device.
         OSError, ValueError: As ``published.fetch``.
     """
     if model in PUBLISHED:
         row = PUBLISHED[model]
         config = config_path(f'shufflenet_det::{row.config}')
         return MMDetPredictor(str(config), str(checkpoint or fetch(row)), device, size)
-    if Path(model).suffix != '.onnx':
+    if Path(model).suffix not in EXPORTED:
         if checkpoint is None:
             kind = (
                 'a config needs a checkpoint' if Path(model).exists() else 'no such file or model'
             )
             raise ValueError(
-                f'{model}: {kind}; give CONFIG CHECKPOINT, an .onnx file alone, or a name of '
+                f'{model}: {kind}; give CONFIG CHECKPOINT, an exported file alone, or a name of '
                 f'{", ".join(PUBLISHED)}'
             )
         return MMDetPredictor(model, checkpoint, device, size)
     if checkpoint is not None or device is not None:
-        raise ValueError(f'{model}: an .onnx file takes no checkpoint and no device: leave it out')
-    from .runtime import Detector  # onnxruntime is an optional requirement
+        raise ValueError(
+            f'{model}: an exported file takes no checkpoint and no device: leave it out'
+        )
+    from .runtime import Detector  # runtimes are optional requirements
 
     return Detector(model, size=size)

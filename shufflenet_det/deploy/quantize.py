@@ -12,9 +12,8 @@ import onnx
 
 from shufflenet_det.data.pixels import read_image
 
-from .contract import read_info
 from .model_info import ModelInfo
-from .onnx_export import add_info
+from .onnx_export import add_info, info_text
 from .onnx_runtime import quantization
 
 tools = quantization()
@@ -27,21 +26,21 @@ SINGLE_PRECISION = ('rpn_cls.', 'rpn_reg.')
 """Convs that make scores and boxes, by their weights' names; they stay in fp32 too."""
 
 
+def resized_images(paths: Sequence[Path], info: ModelInfo) -> Iterator[np.ndarray]:
+    """Images (1, 3, H, W) uint8 as the graph reads them, one at a time."""
+    for path in paths:
+        image = read_image(path)
+        image = image if info.resize is None else info.resize(image)
+        yield np.ascontiguousarray(image.transpose(2, 0, 1)[None])
+
+
 class _Images(tools.CalibrationDataReader):
-    """Resized images as the graph reads them, one at a time."""
-
-    def __init__(self, paths: Sequence[Path], info: ModelInfo) -> None:
-        self.batches = self._read(paths, info)
-
-    @staticmethod
-    def _read(paths: Sequence[Path], info: ModelInfo) -> Iterator[dict[str, np.ndarray]]:
-        for path in paths:
-            image = read_image(path)
-            image = image if info.resize is None else info.resize(image)
-            yield dict(images=np.ascontiguousarray(image.transpose(2, 0, 1)[None]))
+    def __init__(self, images: Iterator[np.ndarray]) -> None:
+        self.images = images
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self.batches, None)
+        image = next(self.images, None)
+        return None if image is None else dict(images=image)
 
 
 def quantised_nodes(proto: onnx.ModelProto) -> list[str]:
@@ -73,11 +72,11 @@ def quantise(proto: onnx.ModelProto, images: Sequence[Path]) -> onnx.ModelProto:
     """
     if not images:
         raise ValueError('int8 needs calibration images: give some hundred')
-    info = read_info({p.key: p.value for p in proto.metadata_props})
+    info = ModelInfo.from_json(info_text(proto))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'int8.onnx')
         tools.quantize_static(
-            proto, path, _Images(images, info), per_channel=True,
+            proto, path, _Images(resized_images(images, info)), per_channel=True,
             activation_type=tools.QuantType.QUInt8, weight_type=tools.QuantType.QInt8,
             op_types_to_quantize=list(QUANTISED_OPS), nodes_to_quantize=quantised_nodes(proto),
         )  # fmt: skip

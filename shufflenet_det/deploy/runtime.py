@@ -1,9 +1,11 @@
-"""The exported detector on images, with numpy, onnxruntime, OpenCV and Pillow only."""
+"""An exported detector on images: numpy, OpenCV, Pillow and the runtime of its file only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +13,26 @@ from numpy import ndarray
 
 from shufflenet_det.data.pixels import as_image, pad_thin
 
-from .contract import REMEDY, check_content, check_detections, check_graph, read_info
+from .archive import MAGIC, Archive
+from .contract import REMEDY, check_detections
+from .formats import FORMATS
 from .model_info import ModelInfo
-from .onnx_runtime import InferenceSession, SessionOptions
 from .sources import Source
-from .stream import Found, find_in, scale_to
+from .stream import Detections, Found, find_in, scale_to
+
+CPU = ('CPUExecutionProvider',)
 
 
 class Detector:
     """An exported detector; called with a BGR image (H, W, 3) uint8, it finds objects.
 
+    What a file needs is read from what is in it: ONNX Runtime, or the runtime of an archive. It may
+    be called from several threads, pickled, and used in forked processes, where the file is opened
+    again.
+
     Args:
-        model: File written by tools/export_onnx.py.
-        num_threads: Threads of ONNX Runtime; 0 takes one for each core.
+        model: File written by tools/export.py.
+        num_threads: Threads of the runtime; 0 takes one for each core.
         providers: Execution providers of ONNX Runtime in order of preference.
         size: Longer side of the input in px; None takes the file's.
 
@@ -32,6 +41,7 @@ class Detector:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ImportError: If its runtime is not installed, naming the line that installs it.
         ValueError: Naming the file, if it is corrupt, says of itself what is not allowed, has a
             graph of another exporter, or no post-processing.
     """
@@ -40,12 +50,13 @@ class Detector:
         self,
         model: str | Path,
         num_threads: int = 0,
-        providers: Sequence[str] = ('CPUExecutionProvider',),
+        providers: Sequence[str] = CPU,
         size: int | None = None,
     ) -> None:
         self._given = Path(model).absolute(), num_threads, tuple(providers), size
         self.path = Path(model)
-        self.session, self.info = _open(self.path, num_threads, list(providers))
+        self.runtime, self.engine, self.info = _open(self.path, num_threads, tuple(providers))
+        self._process = os.getpid()
         if self.info.output != 'detections':
             raise ValueError(
                 f'{model}: its graph gives {self.info.output}, not detections; {REMEDY}, without '
@@ -68,7 +79,7 @@ class Detector:
         """Pickled for another process, which opens the file again."""
         return type(self), self._given
 
-    def __call__(self, image: ndarray | str | Path) -> tuple[ndarray, ndarray, ndarray]:
+    def __call__(self, image: ndarray | str | Path) -> Detections:
         """Boxes (K, 4) x1, y1, x2, y2 in pixels of the image, scores (K,) and labels (K,).
 
         A very thin image is padded with black as in PyTorch; boxes end at the image's border.
@@ -80,49 +91,102 @@ class Detector:
             FileNotFoundError: If the image file does not exist.
             ValueError: If it is no image, or the graph fails on it.
         """
+        (found,) = self.each([image])
+        return found
+
+    def each(self, images: Iterable[ndarray | str | Path], batch: int = 1) -> Iterator[Detections]:
+        """What it finds in each of some images, or frames as they come.
+
+        Args:
+            images: As in a call.
+            batch: So many neighbouring images of one size are run at once, where the runtime can.
+
+        Raises:
+            FileNotFoundError, ValueError: As a call; if batch is below 1.
+        """
+        if batch < 1:
+            raise ValueError(f'batch {batch}: give 1 or more')
+        batch = batch if FORMATS[self.runtime].batched else 1
+        prepared = (self._prepared(image) for image in images)
+        for _, group in groupby(enumerate(prepared), lambda item: item[1][0].shape):
+            yield from self._in_batches((item for _, item in group), batch)
+
+    def _in_batches(self, group: Iterator[tuple], batch: int) -> Iterator[Detections]:
+        while members := list(islice(group, batch)):
+            resized = np.stack([image.transpose(2, 0, 1) for image, _, _ in members])
+            found = self._run(np.ascontiguousarray(resized))
+            for (image, padded, size), *parts in zip(members, *found, strict=True):
+                yield _in_pixels(*parts, image.shape, padded, size)
+
+    def _prepared(self, image: ndarray | str | Path) -> tuple[ndarray, tuple, tuple]:
+        """The image as the graph reads it, and its shapes with and without padding of thin ones."""
         image = as_image(image)
         padded = pad_thin(image)
         resized = padded if self.info.resize is None else self.info.resize(padded)
-        batch = np.ascontiguousarray(resized.transpose(2, 0, 1)[None])
-        boxes, scores, labels = (out[0] for out in self._run(batch))
-        found = labels >= 0
-        height = resized.shape[0] / padded.shape[0]
-        width = resized.shape[1] / padded.shape[1]
-        factor = np.array([1 / width, 1 / height] * 2, dtype=boxes.dtype)
-        limit = np.array(image.shape[1::-1] * 2, dtype=boxes.dtype)
-        return (boxes[found] * factor).clip(0, limit), scores[found], labels[found]
+        return resized, padded.shape, image.shape
 
-    def _run(self, images: ndarray) -> tuple[ndarray, ndarray, ndarray]:
+    def _run(self, images: ndarray) -> Sequence[ndarray]:
         """Boxes (N, K, 4), scores (N, K) and labels (N, K) of images (N, 3, H, W) uint8."""
+        if os.getpid() != self._process:
+            self._reopen()
         try:
-            boxes, scores, labels = self.session.run(None, {'images': images})
+            boxes, scores, labels = self.engine(images)
             check_detections(boxes, scores, labels, self.classes)
-        except Exception as error:  # onnxruntime's own exceptions share no other base
-            cause = str(error).split('\n')[0]
+        except Exception as error:  # the runtimes' own exceptions share no other base
+            cause = str(error).strip().split('\n')[0]
             raise ValueError(f'{self.path}: fails on images {images.shape}: {cause}') from error
         return boxes, scores, labels
 
+    def _reopen(self) -> None:
+        """In a fork, where the threads of the engine do not live on; nor can they be ended."""
+        self._inherited = self.engine
+        self.engine, self._process = _open(*self._given[:3])[1], os.getpid()
 
-def _open(path: Path, num_threads: int, providers: list[str]) -> tuple[InferenceSession, ModelInfo]:
+
+def _in_pixels(
+    boxes: ndarray, scores: ndarray, labels: ndarray, resized: tuple, padded: tuple, size: tuple
+) -> Detections:
+    """Detections of one image in its own pixels, from shapes (H, W, 3)."""
+    found = labels >= 0
+    height, width = resized[0] / padded[0], resized[1] / padded[1]
+    factor = np.array([1 / width, 1 / height] * 2, dtype=boxes.dtype)
+    limit = np.array(size[1::-1] * 2, dtype=boxes.dtype)
+    return (boxes[found] * factor).clip(0, limit), scores[found], labels[found]
+
+
+def _open(path: Path, num_threads: int, providers: tuple[str, ...]) -> tuple:
+    """Name of the runtime, its engine and the info."""
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file; {REMEDY}')
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
-        check_content(content)
-        session = _session(content, num_threads, providers)
-        info = read_info(session.get_modelmeta().custom_metadata_map)
-        check_graph(session.get_inputs(), session.get_outputs(), info.output)
+        if content.startswith(MAGIC):
+            return _open_archive(Archive.from_bytes(content), num_threads, providers)
+        engine = FORMATS['onnx'].load_engine()(content, num_threads, providers)
+        return 'onnx', engine, engine.info
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
-    return session, info
+    except ImportError as error:
+        raise ImportError(f'{path}: {error}') from error
 
 
-def _session(content: bytes, num_threads: int, providers: list[str]) -> InferenceSession:
-    options = SessionOptions()
-    options.intra_op_num_threads = num_threads
-    options.log_severity_level = 3
+def _open_archive(archive: Archive, num_threads: int, providers: tuple[str, ...]) -> tuple:
+    names = [name for name, row in FORMATS.items() if row.engine and name != 'onnx']
+    if archive.runtime not in names:
+        raise ValueError(
+            f'a file for {archive.runtime!r}, known are {", ".join(names)}; a newer version of '
+            'shufflenet_det may know it'
+        )
+    if providers != CPU:
+        raise ValueError(f'a file for {archive.runtime}: only ONNX Runtime has providers')
+    info = ModelInfo.from_json(archive.info)
+    engine = FORMATS[archive.runtime].load_engine()
     try:
-        return InferenceSession(content, options, providers)
-    except Exception as error:  # onnxruntime's own exceptions share no other base
-        cause = str(error).split('\n')[0]
-        raise ValueError(f'ONNX Runtime cannot load it ({cause}); {REMEDY}') from error
+        return archive.runtime, engine(archive, num_threads), info
+    except ImportError:
+        raise
+    except KeyError as error:
+        raise ValueError(f'{error} is not in it; {REMEDY}') from error
+    except Exception as error:  # the runtimes' own exceptions share no other base
+        cause = str(error).strip().split('\n')[0]
+        raise ValueError(f'{archive.runtime} cannot load it ({cause}); {REMEDY}') from error

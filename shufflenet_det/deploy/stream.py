@@ -15,6 +15,9 @@ from shufflenet_det.data.coco import check_predictions
 
 from .sources import Source, open_source
 
+Detections = tuple[ndarray, ndarray, ndarray]
+"""Boxes (K, 4), scores (K,) and labels (K,) of one image."""
+
 
 class Predictor(Protocol):
     """Anything that finds objects in an image.
@@ -25,7 +28,7 @@ class Predictor(Protocol):
 
     classes: Sequence[str]
 
-    def __call__(self, image: ndarray | str | Path) -> tuple[ndarray, ndarray, ndarray]: ...
+    def __call__(self, image: ndarray | str | Path) -> Detections: ...
 
 
 def scale_to(scale: Sequence[int], size: int) -> tuple[int, int]:
@@ -53,7 +56,7 @@ class Found:
 
     name: str
     image: ndarray
-    detections: tuple[ndarray, ndarray, ndarray]
+    detections: Detections
     ms: float
     still: bool
 

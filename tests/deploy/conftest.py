@@ -17,14 +17,14 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope='session')
 def single(folder) -> Files:
     files = make_files('single', folder)
-    run_tool('export_onnx', files.config, files.checkpoint, files.onnx)
+    run_tool('export', files.config, files.checkpoint, '--out', files.onnx)
     return files
 
 
 @pytest.fixture(scope='session')
 def fpn(folder) -> Files:
     files = make_files('fpn', folder)
-    run_tool('export_onnx', files.config, files.checkpoint, files.onnx)
+    run_tool('export', files.config, files.checkpoint, '--out', files.onnx)
     return files
 
 

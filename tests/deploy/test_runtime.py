@@ -87,7 +87,7 @@ def test_openvino_reads_the_same_file_and_agrees(exported, image):
     settings = {'INFERENCE_PRECISION_HINT': 'f32', 'INFERENCE_NUM_THREADS': 1}
     compiled = openvino.Core().compile_model(str(exported.onnx), 'CPU', settings)
     theirs = compiled({'images': images})
-    ours = Detector(exported.onnx).session.run(None, {'images': images})
+    ours = Detector(exported.onnx).engine(images)
     for name, own in zip(('boxes', 'scores', 'labels'), ours, strict=True):
         np.testing.assert_allclose(theirs[name], own, atol=1e-3)
 
@@ -136,7 +136,7 @@ def foreign(tmp_path) -> Path:
 
 
 def test_foreign_model_is_refused(foreign):
-    with pytest.raises(ValueError, match='without our metadata .*tools/export_onnx.py'):
+    with pytest.raises(ValueError, match='without our metadata .*tools/export.py'):
         Detector(foreign)
 
 
@@ -149,7 +149,7 @@ def test_model_without_detections_is_refused(tmp_path):
 def test_corrupt_model_is_refused(single, tmp_path):
     path = tmp_path / 'cut.onnx'
     path.write_bytes(single.onnx.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match=r'cut\.onnx: .*corrupt .*tools/export_onnx.py'):
+    with pytest.raises(ValueError, match=r'cut\.onnx: .*corrupt .*tools/export.py'):
         Detector(path)
 
 

@@ -1,0 +1,39 @@
+"""ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy import ndarray
+
+from ..contract import REMEDY, check_content, check_graph, read_info
+from ..onnx_runtime import InferenceSession, SessionOptions
+
+
+class OnnxEngine:
+    """An .onnx file of ours.
+
+    Args:
+        content: Of the file.
+        num_threads: 0 takes one for each core.
+        providers: Execution providers in order of preference.
+
+    Raises:
+        ValueError: If it is corrupt or of another exporter.
+    """
+
+    def __init__(self, content: bytes, num_threads: int, providers: Sequence[str]) -> None:
+        check_content(content)
+        options = SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.log_severity_level = 3
+        try:
+            self.session = InferenceSession(content, options, list(providers))
+        except Exception as error:  # onnxruntime's own exceptions share no other base
+            cause = str(error).split('\n')[0]
+            raise ValueError(f'ONNX Runtime cannot load it ({cause}); {REMEDY}') from error
+        self.info = read_info(self.session.get_modelmeta().custom_metadata_map)
+        check_graph(self.session.get_inputs(), self.session.get_outputs(), self.info.output)
+
+    def __call__(self, images: ndarray) -> list[ndarray]:
+        return self.session.run(None, {'images': images})

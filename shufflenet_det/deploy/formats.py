@@ -1,0 +1,106 @@
+"""What detectors are exported to: one row each. Nothing of a runtime is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+
+ANY_SIZE = 'sizes are read from the images'
+
+
+@dataclass(frozen=True)
+class Format:
+    """A runtime and how its files are made.
+
+    Args:
+        name: As ``tools/export.py --to`` and the file call it.
+        modules: Needed to write a file, by the names that are imported.
+        extra: Of setup.py that brings them.
+        suffix: Of the file.
+        dynamic: Whether a graph takes images of any number and size.
+        why: Of ``dynamic``.
+        precisions: That can be written.
+        writer: ``module:function`` that makes a file's content, see ``exporting.py``.
+        engine: ``module:class`` that runs it, see ``engines``.
+        refusal: Why no file can be written; empty where one can.
+        batched: Whether a graph takes several images at once.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    extra: str
+    suffix: str
+    dynamic: bool
+    why: str
+    precisions: tuple[str, ...]
+    writer: str = ''
+    engine: str = ''
+    refusal: str = ''
+    batched: bool = True
+
+    def check(self, precision: str) -> None:
+        """Refuse what cannot be written, before any work.
+
+        Raises:
+            ValueError: If there is no such file, or not of this precision.
+            ImportError: If a package is missing, naming the line that installs it.
+        """
+        if self.refusal:
+            raise ValueError(f'{self.name}: {self.refusal}')
+        if precision not in self.precisions:
+            allowed = ', '.join(self.precisions)
+            raise ValueError(f'{self.name}: {precision} cannot be written, allowed is {allowed}')
+        modules = self.modules + (('nncf',) if (self.name, precision) in NNCF else ())
+        if missing := [name for name in modules if find_spec(name) is None]:
+            raise ImportError(f'{self.name}: {", ".join(missing)} not installed: {self.pip}')
+
+    @property
+    def pip(self) -> str:
+        """The line that installs what is needed."""
+        return f"pip install 'shufflenet_det[{self.extra}]'"
+
+    def load_writer(self) -> Callable:
+        return _load(self.writer)
+
+    def load_engine(self) -> Callable:
+        """The engine's class.
+
+        Raises:
+            ImportError: If its runtime is missing, naming the line that installs it.
+        """
+        try:
+            return _load(self.engine)
+        except ImportError as error:
+            raise ImportError(f'{self.name} is not installed ({error}): {self.pip}') from error
+
+
+def _load(place: str) -> Callable:
+    module, name = place.split(':')
+    return getattr(import_module(f'.{module}', __package__), name)
+
+
+NNCF = {('openvino', 'int8')}
+"""Rows that need nncf beside their modules."""
+
+FORMATS = {row.name: row for row in (
+    Format(
+        'onnx', ('onnx', 'onnxruntime', 'onnxscript'), 'deploy', '.onnx', True, ANY_SIZE,
+        ('fp32', 'fp16', 'int8'), 'writers.whole:write_onnx', 'engines.onnx:OnnxEngine',
+    ),
+    Format(
+        'openvino', ('onnx', 'onnxscript', 'openvino'), 'openvino', '.openvino.zip', True, ANY_SIZE,
+        ('fp32', 'fp16', 'int8'), 'writers.openvino:write', 'engines.openvino:OpenvinoEngine',
+    ),
+    Format(
+        'opencv', ('onnx', 'onnxscript', 'cv2'), 'deploy', '.opencv.zip', True, ANY_SIZE,
+        ('fp32',), 'writers.whole:write_opencv', 'engines.opencv:OpencvEngine',
+    ),
+    Format(
+        'tensorrt', (), '', '', False, 'an engine is built for one GPU', (),
+        refusal='an engine is bound to the GPU that it was built on, and none was at hand to test '
+        "one; its TopK stops at 3840 candidates, where the RPN's nms_pre is often higher: write "
+        '--to onnx and build the engine from that file on your device',
+    ),
+)}  # fmt: skip

@@ -1,0 +1,46 @@
+"""What a file shall be, and whether it can be, before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .formats import FORMATS, Format
+
+
+@dataclass(frozen=True)
+class Request:
+    """An export as it is asked for.
+
+    Args:
+        to: A key of ``formats.FORMATS``.
+        precision: One of its precisions.
+        output: A key of ``contract.OUTPUTS``.
+        calibration: Images for int8, some hundred as the detector will see them.
+        opset: Of ONNX graphs.
+        align: As in ShuffleFreeBackbone, for ONNX Runtime; None asks this machine's CPU.
+
+    Raises:
+        ValueError, ImportError: If the format cannot hold it, or its package is missing.
+    """
+
+    to: str = 'onnx'
+    precision: str = 'fp32'
+    output: str = 'detections'
+    calibration: Sequence[Path] = ()
+    opset: int = 18
+    align: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.to not in FORMATS:
+            raise ValueError(f'{self.to!r} is no format: one of {", ".join(FORMATS)}')
+        self.format.check(self.precision)
+        if self.output != 'detections' and self.to != 'onnx':
+            raise ValueError(f'{self.to}: holds whole detectors; {self.output} go to onnx only')
+        if (self.precision == 'int8') != bool(self.calibration):
+            raise ValueError('int8, and nothing else, needs calibration images: give some hundred')
+
+    @property
+    def format(self) -> Format:
+        return FORMATS[self.to]

@@ -1,0 +1,176 @@
+"""Every runtime finds what PyTorch finds, and refuses what is none of our files."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import pickle
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from small_detector import Files
+
+from shufflenet_det.deploy.archive import MEMBER, Archive
+from shufflenet_det.deploy.formats import FORMATS, Format
+from shufflenet_det.deploy.request import Request
+from shufflenet_det.deploy.runtime import Detector
+
+PIXELS, SCORE = 1e-3, 1e-4
+WHOLE = ('openvino', 'opencv')
+
+
+def installed(row: Format) -> bool:
+    return all(find_spec(name) for name in row.modules)
+
+
+def needs(name: str) -> pytest.param:
+    reason = f'needs {", ".join(FORMATS[name].modules)}: bash tools/check_runtimes.sh'
+    return pytest.param(name, marks=pytest.mark.skipif(not installed(FORMATS[name]), reason=reason))
+
+
+@pytest.fixture(scope='session', params=[needs(name) for name in WHOLE])
+def written(request, single, fpn, folder) -> dict[str, Path]:
+    """Files of one runtime by form."""
+    paths = {}
+    for files in (single, fpn):
+        form, asked = files.onnx.stem, Request(request.param)
+        paths[form] = folder / (form + asked.format.suffix)
+        content = asked.format.load_writer()(onnx.load(files.onnx), asked)
+        paths[form].write_bytes(content)
+    return paths
+
+
+def assert_same(found, expected) -> None:
+    (boxes, scores, labels), (boxes2, scores2, labels2) = found, expected
+    np.testing.assert_array_equal(labels, labels2)
+    np.testing.assert_allclose(scores, scores2, atol=SCORE, rtol=0)
+    np.testing.assert_allclose(boxes, boxes2, atol=PIXELS, rtol=0)
+
+
+@pytest.mark.parametrize('size', [(150, 200), (97, 61), (300, 160)])
+def test_detections_equal_pytorchs(written, exported: Files, image, size):
+    image = np.resize(image, (*size, 3))
+    expected = exported.predictor()(image)
+    assert len(expected[0]) > 3
+    assert_same(Detector(written[exported.onnx.stem])(image), expected)
+
+
+def test_a_level_without_rois_is_no_fault(written, fpn):
+    image = np.zeros((128, 160, 3), np.uint8)
+    assert_same(Detector(written['fpn'])(image), fpn.predictor()(image))
+
+
+@pytest.fixture
+def images(image) -> list[np.ndarray]:
+    return [image, image[::-1], np.resize(image, (97, 61, 3)), 255 - image, image[:, ::-1]]
+
+
+@pytest.mark.parametrize('batch', [1, 2, 8])
+def test_a_list_gives_what_single_images_give(written, images, batch):
+    detector = Detector(written['single'])
+    for found, image in zip(detector.each(images, batch), images, strict=True):
+        assert_same(found, detector(image))
+
+
+def test_frames_are_taken_as_they_come(written, images):
+    taken = []
+    frames = (taken.append(i) or image for i, image in enumerate(images))
+    for count, _ in enumerate(Detector(written['single']).each(frames), 1):
+        assert len(taken) == count
+
+
+def test_threads_share_a_detector(written, images):
+    detector = Detector(written['single'], num_threads=1)
+    with ThreadPoolExecutor(4) as pool:
+        for found, image in zip(pool.map(detector, images * 3), images * 3, strict=True):
+            assert_same(found, detector(image))
+
+
+def _detect(image: np.ndarray) -> tuple:
+    return SHARED[0](image)
+
+
+SHARED: list[Detector] = []
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no fork')
+def test_a_forked_process_detects_the_same(written, images):
+    detector = Detector(written['single'])
+    expected = detector(images[0])
+    SHARED[:] = [detector]
+    with multiprocessing.get_context('fork').Pool(1) as pool:
+        assert_same(pool.apply_async(_detect, (images[0],)).get(60), expected)
+
+
+def test_a_detector_is_pickled(written, image):
+    detector = Detector(written['single'])
+    assert_same(pickle.loads(pickle.dumps(detector))(image), detector(image))
+
+
+def test_a_batch_below_one_is_refused(single):
+    with pytest.raises(ValueError, match='batch 0: give 1 or more'):
+        next(Detector(single.onnx).each([], 0))
+
+
+def changed(archive: Archive, **head: object) -> bytes:
+    """The archive's bytes with other fields in MEMBER."""
+    content = archive.to_bytes()
+    text = json.dumps(dict(version=1, runtime=archive.runtime, info=json.loads(archive.info),
+                           selection=archive.selection), indent=1)  # fmt: skip
+    files = dict(archive.files)
+    return _zipped({MEMBER: json.dumps(json.loads(text) | head), **files}) if head else content
+
+
+def _zipped(files: dict[str, str | bytes], **kwargs) -> bytes:
+    import io
+    import zipfile
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w', **kwargs) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+FAULTS = {
+    'cut': (lambda a: a.to_bytes()[:-1000], 'cut or corrupt'),
+    'half': (lambda a: a.to_bytes()[: len(a.to_bytes()) // 2], 'cut or corrupt'),
+    'altered': (lambda a: _altered(a.to_bytes()), 'cut or corrupt'),
+    'of another program': (lambda a: _zipped({'word/document.xml': 'x'}), 'of another program'),
+    'compressed': (lambda a: _zipped({MEMBER: '{}'}, compression=8), 'compressed'),
+    'newer': (lambda a: changed(a, version=2), 'version is 2, .* a newer one may read it'),
+    'unknown runtime': (lambda a: changed(a, runtime='tvm'), "for 'tvm', known are openvino"),
+    'another field': (lambda a: changed(a, tiles=2), "fields are .*'tiles'"),
+    'no classes': (lambda a: changed(a, info=dict(json.loads(a.info), classes=[])), 'classes is'),
+    'no graph': (lambda a: replace(a, files={}).to_bytes(), r'is not in it; write it with'),
+    'foreign graph': (
+        lambda a: replace(a, files=dict.fromkeys(a.files, b'nonsense')).to_bytes(), 'write it with',
+    ),
+}  # fmt: skip
+"""Name -> file made of an archive of ours, what the message says."""
+
+
+def _altered(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_what_is_no_file_of_ours_is_refused(written, fault, tmp_path):
+    make, message = FAULTS[fault]
+    path = tmp_path / 'strange.zip'
+    path.write_bytes(make(Archive.from_bytes(written['single'].read_bytes())))
+    with pytest.raises(ValueError, match=f'{re.escape(str(path))}: .*{message}'):
+        Detector(path)
+
+
+def test_providers_are_onnx_runtimes(written):
+    with pytest.raises(ValueError, match='only ONNX Runtime has providers'):
+        Detector(written['single'], providers=('CUDAExecutionProvider',))
