@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
 AT_STARTUP = [f'shufflenet_det/integration/shufflenet_det{end}' for end in ('.pth', '_startup.py')]
 DEPLOY = ['onnx>=1.17', 'onnxruntime>=1.19', 'onnxscript>=0.7']
+OPENVINO = ['openvino>=2026.4']
 
 
 class DistributionWithData(Distribution):
@@ -91,8 +92,9 @@ setup(
     extras_require={
         'lite': ['mmcv-lite>=2.0.0,<2.2.0'],
         'deploy': DEPLOY,
+        'openvino': [*DEPLOY, *OPENVINO, 'nncf>=3.4'],
         'demo': ['gradio>=5', 'onnxruntime>=1.17'],
         'supervision': ['supervision>=0.25'],
-        'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY],
+        'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY, *OPENVINO],
     },
 )

@@ -1,8 +1,7 @@
-"""The runtime: same resizing as mmcv, clear errors, no torch, and OpenVINO reads the same file."""
+"""The runtime: same resizing as mmcv, clear errors, no torch."""
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -77,19 +76,6 @@ def test_thin_images_give_boxes_inside_as_in_pytorch(single, size):
     assert len(scores) == len(theirs[1])
     np.testing.assert_allclose(scores, theirs[1], atol=1e-3)
     np.testing.assert_array_equal(labels, theirs[2])
-
-
-@pytest.mark.skipif(importlib.util.find_spec('openvino') is None, reason='needs openvino')
-def test_openvino_reads_the_same_file_and_agrees(exported, image):
-    import openvino
-
-    images = image.transpose(2, 0, 1)[None].copy()
-    settings = {'INFERENCE_PRECISION_HINT': 'f32', 'INFERENCE_NUM_THREADS': 1}
-    compiled = openvino.Core().compile_model(str(exported.onnx), 'CPU', settings)
-    theirs = compiled({'images': images})
-    ours = Detector(exported.onnx).engine(images)
-    for name, own in zip(('boxes', 'scores', 'labels'), ours, strict=True):
-        np.testing.assert_allclose(theirs[name], own, atol=1e-3)
 
 
 @pytest.mark.parametrize(
