@@ -16,7 +16,7 @@ from .detector import load_detector
 from .formats import FORMATS
 from .stream import Predictor, scale_to
 
-EXPORTED = {Path(row.suffix).suffix for row in FORMATS.values() if row.engine}
+EXPORTED = {Path(f'model{row.suffix}').suffix for row in FORMATS.values()} - {''}
 """Endings of exported files."""
 
 
