@@ -8,8 +8,17 @@ from setuptools import Distribution, find_packages, setup
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
 AT_STARTUP = [f'shufflenet_det/integration/shufflenet_det{end}' for end in ('.pth', '_startup.py')]
-DEPLOY = ['onnx>=1.17', 'onnxruntime>=1.19', 'onnxscript>=0.7']
+DEPLOY = ['onnx>=1.17', 'onnxscript>=0.7']
 OPENVINO = ['openvino>=2026.4']
+TRAIN = [
+    'torch>=2.6',
+    'torchvision>=0.21',
+    'mmdet>=3.3.0,<3.4',
+    'mmengine>=0.10.4',
+    'pycocotools',
+    'safetensors',
+    'scipy',
+]
 
 
 class DistributionWithData(Distribution):
@@ -75,25 +84,15 @@ setup(
         'sdist': SdistWithoutTests,
     },
     data_files=[('', AT_STARTUP)],
+    package_data={'shufflenet_det.checkpoints': ['packaged/*.onnx', 'packaged/README.md']},
     python_requires='>=3.10',
-    install_requires=[
-        'torch>=2.6',
-        'torchvision>=0.21',
-        'mmdet>=3.3.0,<3.4',
-        'mmengine>=0.10.4',
-        'numpy',
-        'opencv-python',
-        'pillow',
-        'pycocotools',
-        'safetensors',
-        'scipy',
-        'tqdm',
-    ],
+    install_requires=['numpy', 'onnxruntime>=1.19', 'opencv-python', 'pillow', 'tqdm'],
     extras_require={
-        'lite': ['mmcv-lite>=2.0.0,<2.2.0'],
+        'train': TRAIN,
+        'lite': [*TRAIN, 'mmcv-lite>=2.0.0,<2.2.0'],
         'deploy': DEPLOY,
         'openvino': [*DEPLOY, *OPENVINO, 'nncf>=3.4'],
-        'demo': ['gradio>=5', 'onnxruntime>=1.17'],
+        'demo': ['gradio>=5'],
         'supervision': ['supervision>=0.25'],
         'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY, *OPENVINO],
     },

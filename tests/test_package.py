@@ -21,6 +21,9 @@ CONFIGS = {
     if p.suffix in ('.py', '.yml')
 }
 MODULES = {p.relative_to(ROOT).as_posix() for p in (ROOT / 'shufflenet_det').rglob('*.py')}
+PACKAGED = {
+    p.relative_to(ROOT).as_posix() for p in (ROOT / 'shufflenet_det/checkpoints/packaged').iterdir()
+}
 HOOK = 'shufflenet_det/integration/shufflenet_det.pth'
 GENERATED = {'PKG-INFO', 'setup.cfg'}
 HOOKS = {'shufflenet_det.pth', 'shufflenet_det_startup.py'}
@@ -84,7 +87,8 @@ def content(wheel: Path) -> set[str]:
 def test_wheel_holds_the_package_and_its_configs(wheel: Path) -> None:
     hooks = {name for name in content(wheel) if '/' not in name}
     assert hooks == HOOKS
-    expected = MODULES | {f'shufflenet_det/.mim/{name}' for name in CONFIGS}
+    expected = MODULES | PACKAGED | {f'shufflenet_det/.mim/{name}' for name in CONFIGS}
+    assert {'blood_cells.onnx', 'README.md'} <= {Path(name).name for name in PACKAGED}
     assert content(wheel) - hooks == expected
 
 
@@ -101,7 +105,9 @@ def test_sdist_holds_what_is_installed(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         files = {Path(*Path(m.name).parts[1:]).as_posix() for m in archive if m.isfile()}
     files = {name for name in files if '.egg-info/' not in name}
-    expected = MODULES | CONFIGS | {HOOK, 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py'}
+    expected = (
+        MODULES | PACKAGED | CONFIGS | {HOOK, 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py'}
+    )
     assert files - GENERATED == expected
 
 

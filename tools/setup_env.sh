@@ -50,7 +50,7 @@ has_compiled_mmcv() {
 install_project() {
     local extras="lite ${EXTRAS:-}" stamp state
     if has_compiled_mmcv; then
-        extras="${EXTRAS:-}" # mmcv-lite would overwrite it
+        extras="train ${EXTRAS:-}" # mmcv-lite would overwrite it
     fi
     extras="$(echo $extras | tr ' ' ',')"
     stamp="$("$PYTHON" -c 'import sys; print(sys.prefix)')/.shufflenet_det_${extras//,/_}"

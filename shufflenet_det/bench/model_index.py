@@ -93,9 +93,9 @@ def _model(root: Path, path: Path, cfg: Config, results: Mapping[str, Mapping]) 
     }  # fmt: skip
     accuracy = list(_accuracy(name, results))
     for model in PUBLISHED.values():
-        if f'configs/{model.config}' == name:
+        if f'configs/{model.config}' == name and model.url:
             row['Weights'] = model.url
-            accuracy.append(_box_ap('COCO val2017, as published', model.ap))
+            accuracy.append(_box_ap(f'{model.data}, as published', model.ap))
     return row | (dict(Results=accuracy) if accuracy else {})
 
 

@@ -16,6 +16,7 @@ from .paper.table7 import table as table7
 from .photos.views import accuracy_tables, step_tables
 from .proofs.converters import tables as converters
 from .proofs.nanodet_coco import tables as nanodet
+from .proofs.packaged import tables as packaged
 from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
 from .tables import MILLION, Cell, Table
@@ -180,6 +181,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'operators': operator_tables,
     'converters': converters,
     'nanodet': nanodet,
+    'packaged': packaged,
     'readings': lambda result: [reading_table(result)],
     'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],

@@ -1,4 +1,4 @@
-"""Detectors whose weights their authors publish: where, under which hash, with which AP."""
+"""Detectors to have by name: in the package, or published by their authors; no torch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from .download import cache_path, resolve
-
 _RELEASE = 'https://github.com/RangiLyu/nanodet/releases/download/v1.0.0-alpha-1'
 _DRIVE = 'https://drive.google.com/uc?export=download&id='
+PACKAGED = Path(__file__).parent / 'packaged'
+"""Folder of the detectors that travel with the package, and of their card."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,15 @@ class Published:
 
     Args:
         config: Below configs/, e.g. 'nanodet/nanodet_m_320.py'.
-        url: The authors' own file.
-        ap: On COCO val2017, as the authors print it, in percent.
+        url: The authors' own file; '' of one that travels with the package.
+        ap: On ``data``, as the authors print it, in percent.
         sha256: Of the file; None where no source states it.
         proved: SHA-256 of a state dict of the same detector that the tests check; '' where there
             is none. It is taken in place of the file.
         licence: Of code and weights.
         source: The repository that they come from.
+        data: What ``ap`` was measured on.
+        file: The .onnx file in PACKAGED; '' of one that is downloaded.
     """
 
     config: str
@@ -34,6 +36,8 @@ class Published:
     proved: str = ''
     licence: str = 'Apache-2.0'
     source: str = 'https://github.com/RangiLyu/nanodet'
+    data: str = 'COCO val2017'
+    file: str = ''
 
 
 PUBLISHED = {
@@ -54,8 +58,20 @@ PUBLISHED = {
         'nanodet/nanodet_plus_m_416.py', f'{_RELEASE}/nanodet-plus-m_416_checkpoint.ckpt', 30.4,
         proved='63c3dc9ea103338f3c8df51a072568d99395606e98f27376ef8ebd4d86bdf859',
     ),
+    'blood-cells': Published(
+        'photos/lighthead_fpn_1.0x_320.py', '', 52.7, data='BCCD, test split',
+        file='blood_cells.onnx',
+        sha256='d09173c2defcadb4332d80e60dbda58488f7cb5b7ae359584f4e1aee7f6aabea',
+        source='https://github.com/Shenggan/BCCD_Dataset (MIT), weights from RangiLyu/nanodet',
+    ),
 }  # fmt: skip
 """Name -> row."""
+
+
+def packaged_file(name: str | Path) -> Path | None:
+    """The .onnx file of a name that travels with the package; None of anything else."""
+    row = PUBLISHED.get(str(name))
+    return PACKAGED / row.file if row and row.file else None
 
 
 def published(name: str) -> Published:
@@ -70,12 +86,17 @@ def published(name: str) -> Published:
 
 
 def fetch(model: Published) -> Path:
-    """The file of a published model, downloaded unless it is in the cache, and checked.
+    """The file of a model, in the package or else downloaded unless it is in the cache; checked.
 
     Raises:
         OSError: If the download fails; says where a copy can be put.
         ValueError: As :func:`check`; a file that was just downloaded is deleted.
     """
+    if model.file:
+        check(model, PACKAGED / model.file)
+        return PACKAGED / model.file
+    from .download import cache_path, resolve  # need torch, which the table does not
+
     new = not cache_path(model.url).exists()
     path = resolve(model.url)
     try:
@@ -97,7 +118,7 @@ def check(model: Published, path: str | Path) -> tuple[str, bool]:
     known = digest in (model.sha256, model.proved)
     if not known and model.sha256 is not None:
         raise ValueError(
-            f'{path}: SHA-256 is {digest}, that of {model.url} is {model.sha256}; delete the file '
-            'and fetch it again'
+            f'{path}: SHA-256 is {digest}, that of {model.url or model.file} is {model.sha256}; '
+            'delete the file and fetch or install it again'
         )
     return digest, known

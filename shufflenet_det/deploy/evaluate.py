@@ -129,7 +129,12 @@ def _xywh(boxes: ndarray) -> ndarray:
 
 
 def coco_map(found: Found, classes: Sequence[str], coco: COCO) -> float:
-    """mAP over IoU 0.50:0.95 as pycocotools computes it.
+    """mAP over IoU 0.50:0.95, as :func:`coco_ap`."""
+    return coco_ap(found, classes, coco)[0]
+
+
+def coco_ap(found: Found, classes: Sequence[str], coco: COCO) -> tuple[float, float]:
+    """AP over IoU 0.50:0.95 and AP50 as pycocotools computes them.
 
     Raises:
         ValueError: If a class is no category of the annotations.
@@ -145,10 +150,10 @@ def coco_map(found: Found, classes: Sequence[str], coco: COCO) -> float:
         for result in coco_results(image_id, *detections, category_ids)
     ]
     if not results:
-        return 0.0
+        return 0.0, 0.0
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(coco, coco.loadRes(results), 'bbox')
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return float(evaluation.stats[0])
+    return float(evaluation.stats[0]), float(evaluation.stats[1])

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from mmdet.apis import inference_detector
 from numpy import ndarray
 
-from shufflenet_det.checkpoints.published import PUBLISHED, fetch
+from shufflenet_det.checkpoints.published import PUBLISHED, fetch, packaged_file
 from shufflenet_det.data.pixels import as_image, pad_thin
 from shufflenet_det.integration.config_scope import config_path
 
-from .detector import load_detector
 from .formats import FORMATS
 from .stream import Predictor, scale_to
 
@@ -23,18 +21,23 @@ EXPORTED = {Path(f'model{row.suffix}').suffix for row in FORMATS.values()} - {''
 class MMDetPredictor:
     """A detector of MMDetection from its config and checkpoint.
 
+    PyTorch and MMDetection are imported when one is made: exported detectors do without.
+
     Args:
         config: Config file.
         checkpoint: Checkpoint file.
         device: ``cpu``, ``cuda:0``, ...; None takes a GPU where there is one.
         size: Longer side of the input in px; None takes the config's.
+
+    Raises:
+        ImportError: If PyTorch or MMDetection is not installed.
     """
 
     def __init__(
         self, config: str, checkpoint: str, device: str | None = None, size: int | None = None
     ) -> None:
-        device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
-        self.model = load_detector(config, checkpoint, device)
+        load_detector, self._infer, has_gpu = _mmdetection()
+        self.model = load_detector(config, checkpoint, device or ('cuda:0' if has_gpu else 'cpu'))
         for step in self.model.cfg.test_dataloader.dataset.pipeline if size else ():
             if step.type == 'Resize':
                 step.scale = scale_to(step.scale, size)
@@ -42,9 +45,23 @@ class MMDetPredictor:
 
     def __call__(self, image: ndarray | str | Path) -> tuple[ndarray, ndarray, ndarray]:
         image = as_image(image)
-        found = inference_detector(self.model, pad_thin(image)).pred_instances.cpu()
+        found = self._infer(self.model, pad_thin(image)).pred_instances.cpu()
         boxes = found.bboxes.numpy().clip(0, image.shape[1::-1] * 2)
         return boxes, found.scores.numpy(), found.labels.numpy()
+
+
+def _mmdetection() -> tuple[Callable, Callable, bool]:
+    try:
+        import torch
+        from mmdet.apis import inference_detector
+
+        from .detector import load_detector
+    except ImportError as error:
+        raise ImportError(
+            f'a config and its checkpoint need PyTorch and MMDetection ({error}): '
+            "pip install 'shufflenet_det[lite]'"
+        ) from error
+    return load_detector, inference_detector, torch.cuda.is_available()
 
 
 def load_predictor(
@@ -62,13 +79,16 @@ def load_predictor(
 
     Raises:
         ValueError: If a config has no checkpoint, or an exported file a checkpoint or a device.
-        OSError, ValueError: As ``published.fetch``.
+        OSError, ValueError, ImportError: As ``published.fetch`` and :class:`MMDetPredictor`.
     """
-    if model in PUBLISHED:
+    if packaged_file(model) is not None:
+        fetch(PUBLISHED[model])  # checks it
+    elif model in PUBLISHED:
+        _mmdetection()  # asked for before the download
         row = PUBLISHED[model]
         config = config_path(f'shufflenet_det::{row.config}')
         return MMDetPredictor(str(config), str(checkpoint or fetch(row)), device, size)
-    if Path(model).suffix not in EXPORTED:
+    elif Path(model).suffix not in EXPORTED:
         if checkpoint is None:
             kind = (
                 'a config needs a checkpoint' if Path(model).exists() else 'no such file or model'

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
+from shufflenet_det.checkpoints.published import packaged_file
 from shufflenet_det.data.pixels import as_image, pad_thin
 
 from .archive import MAGIC, Archive
@@ -31,7 +32,7 @@ class Detector:
     again.
 
     Args:
-        model: File written by tools/export.py.
+        model: File written by tools/export.py, or the name of one that the package holds.
         num_threads: Threads of the runtime; 0 takes one for each core.
         providers: Execution providers of ONNX Runtime in order of preference.
         size: Longer side of the input in px; None takes the file's.
@@ -53,8 +54,9 @@ class Detector:
         providers: Sequence[str] = CPU,
         size: int | None = None,
     ) -> None:
-        self._given = Path(model).absolute(), num_threads, tuple(providers), size
-        self.path = Path(model)
+        model = packaged_file(model) or Path(model)
+        self._given = model.absolute(), num_threads, tuple(providers), size
+        self.path = model
         self.runtime, self.engine, self.info = _open(self.path, num_threads, tuple(providers))
         self._process = os.getpid()
         if self.info.output != 'detections':

@@ -35,9 +35,10 @@ def row(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_row_names_a_config_and_a_file_of_its_own(name):
-    assert (ROOT / 'configs' / PUBLISHED[name].config).is_file()
-    assert PUBLISHED[name].url.startswith('https://')
-    assert sum(PUBLISHED[name].url == other.url for other in PUBLISHED.values()) == 1
+    row = PUBLISHED[name]
+    assert (ROOT / 'configs' / row.config).is_file()
+    assert row.file or row.url.startswith('https://')
+    assert sum((row.url, row.file) == (other.url, other.file) for other in PUBLISHED.values()) == 1
 
 
 def test_file_is_fetched_once(row, tmp_path):
@@ -64,6 +65,18 @@ def test_own_file_is_refused_and_kept(row):
 
 def test_proved_state_dict_is_taken_in_its_place(row):
     assert published.fetch(replace(row, sha256='0' * 64, proved=DIGEST)).is_file()
+
+
+def test_packaged_file_is_there_and_its_own(monkeypatch):
+    row = PUBLISHED['blood-cells']
+    assert published.fetch(row) == published.packaged_file('blood-cells')
+    with pytest.raises(ValueError, match='that of blood_cells.onnx is 0{64}'):
+        published.fetch(replace(row, sha256='0' * 64))
+
+
+@pytest.mark.parametrize('name', ['nanodet-m', 'none', 'model.onnx'])
+def test_other_names_are_no_packaged_file(name):
+    assert published.packaged_file(name) is None
 
 
 def test_missing_file_says_where_it_goes(row):
