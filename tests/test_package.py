@@ -105,9 +105,8 @@ def test_sdist_holds_what_is_installed(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         files = {Path(*Path(m.name).parts[1:]).as_posix() for m in archive if m.isfile()}
     files = {name for name in files if '.egg-info/' not in name}
-    expected = (
-        MODULES | PACKAGED | CONFIGS | {HOOK, 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py'}
-    )
+    roots = {HOOK, 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py'}
+    expected = MODULES | PACKAGED | CONFIGS | roots
     assert files - GENERATED == expected
 
 

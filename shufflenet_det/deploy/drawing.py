@@ -48,13 +48,14 @@ def draw(
     return picture
 
 
-def write_picture(path: Path, picture: ndarray) -> None:
+def write_picture(path: str | Path, picture: ndarray) -> None:
     """Write a BGR picture as PNG that `is_drawn`.
 
     Raises:
         FileExistsError: If a file that is no such picture is there.
         OSError: If it cannot be written.
     """
+    path = Path(path)
     check_free(path)
     fields, out = PngImagePlugin.PngInfo(), io.BytesIO()
     fields.add_text('Software', MARK)

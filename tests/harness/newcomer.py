@@ -1,6 +1,6 @@
-"""How long a newcomer waits: clone to first detection picture, pip install to first iteration.
+"""How long a newcomer waits: to the first picture, a trained detector, the first iteration.
 
-Run it from a clone on an idle machine: python -m harness.newcomer --out FILE.json
+Run it from a clone on an idle machine: python -m harness.newcomer PATH ... --out FILE.json
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,12 +129,43 @@ def stages(found: Iterator[tuple[float, str]], path: str, end: re.Pattern, first
     return result
 
 
+def clone(source: Path, folder: Path, path: str) -> Stage:
+    """Clone into ``folder/clone``."""
+    start = time.perf_counter()
+    subprocess.run(['git', 'clone', '-q', str(source), 'clone'], cwd=folder, check=True)
+    return Stage(path, 'clone', round(time.perf_counter() - start, 1))
+
+
+def environment_of(folder: Path, borrow: bool, path: str) -> tuple[Path, Stage]:
+    """Python of a new environment in ``folder/site``."""
+    start = time.perf_counter()
+    python = make_environment(folder / 'site', borrow)
+    return python, Stage(path, 'virtual environment', round(time.perf_counter() - start, 1))
+
+
+def packaged_to_picture(source: Path, folder: Path, borrow: bool) -> list[Stage]:
+    """Clone, install without extras, draw a smear, detect in it with the packaged detector."""
+    path, env = 'clone to first picture with the packaged detector', variables(borrow)
+    found = [clone(source, folder, path)]
+    python, made = environment_of(folder, borrow, path)
+    steps = {
+        'pip install .': ['-m', 'pip', 'install', '.'],
+        'draw a smear': ['tools/draw_smear.py', 'smear.png'],
+        'detect in it': ['tools/detect.py', 'smear.png', '--model', 'blood-cells'],
+    }
+    found.append(made)
+    for name, arguments in steps.items():
+        *_, (seconds, _) = lines([python, *arguments], folder / 'clone', env)
+        found.append(Stage(path, name, round(seconds, 1)))
+    if not (folder / 'clone/detections/smear.png').is_file():
+        raise ValueError(f'{path}: there is no picture')
+    return found
+
+
 def clone_to_picture(source: Path, folder: Path, epochs: int, borrow: bool) -> list[Stage]:
     """Clone, set up, generate data, train, evaluate, draw; up to the first picture."""
     path, env = 'clone to first detection picture', variables(borrow)
-    start = time.perf_counter()
-    subprocess.run(['git', 'clone', '-q', str(source), 'clone'], cwd=folder, env=env, check=True)
-    found = [Stage(path, 'clone', round(time.perf_counter() - start, 1))]
+    found = [clone(source, folder, path)]
     if borrow:
         env['VIRTUAL_ENV'] = str(make_environment(folder / 'venv', borrow).parents[1])
     command = ['bash', 'tools/quickstart.sh', '--cfg-options', f'train_cfg.max_epochs={epochs}']
@@ -152,9 +183,8 @@ def install_to_iteration(package: Path, folder: Path, borrow: bool) -> list[Stag
     path, env = 'pip install to first training iteration', variables(borrow)
     project = folder / 'project'
     project.mkdir(parents=True)
-    start = time.perf_counter()
-    python = make_environment(folder / 'site', borrow)
-    found = [Stage(path, 'virtual environment', round(time.perf_counter() - start, 1))]
+    python, made = environment_of(folder, borrow, path)
+    found = [made]
 
     def step(name: str, *arguments: str) -> None:
         took = [seconds for seconds, _ in lines([python, *arguments], project, env)]
@@ -176,9 +206,24 @@ def with_sum(found: Sequence[Stage]) -> list[Stage]:
     return [*found, Stage(found[0].path, 'in all', total)]
 
 
+def _iteration(args: argparse.Namespace, folder: Path) -> list[Stage]:
+    clone(args.source, folder, '')  # pip leaves files where it builds
+    return install_to_iteration(folder / 'clone', folder / 'foreign', args.borrow)
+
+
+PATHS: dict[str, Callable[[argparse.Namespace, Path], list[Stage]]] = {
+    'picture': lambda args, folder: packaged_to_picture(args.source, folder, args.borrow),
+    'quickstart': lambda args, folder: clone_to_picture(
+        args.source, folder, args.epochs, args.borrow
+    ),
+    'iteration': _iteration,
+}
+
+
 def main() -> None:
-    """Measure both paths and write the result."""
+    """Measure paths and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('paths', nargs='+', choices=PATHS, help='what the newcomer wants')
     parser.add_argument('--source', type=Path, default=ROOT, help='what is cloned (default: this)')
     parser.add_argument('--epochs', type=int, default=40, help='of the quickstart (%(default)s)')
     parser.add_argument(
@@ -186,13 +231,13 @@ def main() -> None:
     )
     parser.add_argument('--out', help='result file, e.g. data/results/newcomer.json')
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix='newcomer_') as name:
-        folder = Path(name)
-        found = with_sum(clone_to_picture(args.source, folder, args.epochs, args.borrow))
-        clone = folder / 'clone'
-        found += with_sum(install_to_iteration(clone, folder / 'foreign', args.borrow))
+    found = []
+    for path in args.paths:
+        with tempfile.TemporaryDirectory(prefix='newcomer_') as folder:
+            found += with_sum(PATHS[path](args, Path(folder)))
     packages = 'packages borrowed, not downloaded' if args.borrow else 'packages downloaded'
-    what = f"A newcomer's way in seconds; {args.epochs} epochs of training, {packages}."
+    training = f'{args.epochs} epochs of training, ' if 'quickstart' in args.paths else ''
+    what = f"A newcomer's way in seconds; {training}{packages}."
     result = write_result(args.out, 'newcomer', environment(), what=what, stages=found)
     for stage in result['stages']:
         print('{path}: {stage}: {seconds} s'.format(**stage))
