@@ -16,6 +16,7 @@ from shufflenet_det.bench.proofs.packaged import count_cells
 from shufflenet_det.checkpoints.published import PUBLISHED, packaged_file
 from shufflenet_det.data.smear import CLASSES
 from shufflenet_det.deploy.half_weights import SMALLEST, halve_weights
+from shufflenet_det.deploy.onnx_runtime import InferenceSession
 from shufflenet_det.deploy.predict import load_predictor
 from shufflenet_det.deploy.runtime import Detector
 
@@ -93,8 +94,6 @@ def test_what_needs_torch_says_so_in_a_line(tmp_path, model):
 
 
 def test_halved_weights_compute_in_single_precision():
-    import onnxruntime
-
     weight = np.random.default_rng(0).normal(size=(SMALLEST, 4)).astype(np.float32)
     bias = np.float32([1 / 3] * 4)
     product = helper.make_node('Gemm', ['x', 'w', 'b'], ['y'])
@@ -107,7 +106,7 @@ def test_halved_weights_compute_in_single_precision():
     onnx.checker.check_model(proto, full_check=True)
     kinds = {w.name: w.data_type for w in proto.graph.initializer}
     assert kinds == {'w.half': TensorProto.FLOAT16, 'b': TensorProto.FLOAT}
-    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    session = InferenceSession(proto.SerializeToString())
     x = np.ones((1, SMALLEST), np.float32)
     expected = x @ weight.astype(np.float16).astype(np.float32) + bias
     np.testing.assert_allclose(session.run(None, {'x': x})[0], expected, rtol=1e-5)
