@@ -71,7 +71,7 @@ def test_name_opens_the_same_file_everywhere():
 
 
 def test_name_takes_no_checkpoint():
-    with pytest.raises(ValueError, match='blood-cells: an .onnx file takes no checkpoint'):
+    with pytest.raises(ValueError, match='blood-cells: an exported file takes no checkpoint'):
         load_predictor(NAME, 'other.pth')
 
 
