@@ -20,7 +20,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--large-receptive-field', action='store_true', help='v2*')
     parser.add_argument(
         '--pretrained', default='auto',
-        help="checkpoint; none; auto (default) for torchvision's weights, where it has the arch",
+        help="checkpoint; none; auto (default) for torchvision's weights, where it has the arch "
+        'and the old backbone has weights',
     )  # fmt: skip
     parser.add_argument('--out', type=Path, help='write the config here, print what is changed')
     return parser.parse_args()
@@ -33,7 +34,9 @@ def main() -> None:
         args.arch, None if args.pretrained == 'none' else args.pretrained,
         args.se, args.residual, args.large_receptive_field,
     )  # fmt: skip
-    cfg, changes = swap_backbone(read_config(args.config), backbone)
+    cfg, changes = swap_backbone(
+        read_config(args.config), backbone, keep_scratch=args.pretrained == 'auto'
+    )
     text = swapped_text(cfg, changes, args.config)
     if args.out is None:
         print(text)

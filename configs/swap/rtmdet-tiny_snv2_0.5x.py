@@ -11,6 +11,7 @@ model = dict(
     ),
     backbone=dict(
         _delete_=True, type='ShuffleNetV2', arch=arch, out_indices=out_indices,
+        norm_cfg=dict(type='SyncBN'),
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://shufflenet_v2_x0_5'),
     ),
     neck=dict(in_channels=out_channels(arch, out_indices)),

@@ -1,4 +1,4 @@
-# YOLOX-tiny, ShuffleNet V2 1.0x; 64 images, lr 0.01.
+# YOLOX-tiny from scratch, ShuffleNet V2 1.0x; 64 images, lr 0.01.
 _base_ = 'mmdet::yolox/yolox_tiny_8xb8-300e_coco.py'
 
 from shufflenet_det.archs import out_channels
@@ -6,12 +6,9 @@ from shufflenet_det.archs import out_channels
 custom_imports = dict(imports=['shufflenet_det'])
 arch, out_indices = '1.0x', (1, 2, 3)
 model = dict(
-    data_preprocessor=dict(  # what torchvision's weights were trained on
-        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True,
-    ),
     backbone=dict(
         _delete_=True, type='ShuffleNetV2', arch=arch, out_indices=out_indices,
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://shufflenet_v2_x1_0'),
+        norm_cfg=dict(type='BN', momentum=0.03, eps=0.001),
     ),
     neck=dict(in_channels=out_channels(arch, out_indices)),
 )  # fmt: skip
