@@ -79,6 +79,7 @@ def scratch_detector(model: Mapping) -> BaseDetector:
     """
     model = copy.deepcopy(ConfigDict(model))
     model.backbone.update(init_cfg=None, frozen_stages=-1, norm_eval=False)
+    model.backbone.get('norm_cfg', {}).pop('requires_grad', None)
     model.data_preprocessor.batch_augments = None  # random sizes
     if model.get('as_two_stage'):
         model.num_queries = min(model.num_queries, QUERIES)
