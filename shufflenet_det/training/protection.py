@@ -18,6 +18,7 @@ from shufflenet_det.data.training_check import check_training_data, read_anew
 from .checkpoint import SafeCheckpointHook, newest_intact
 from .guards import FiniteGuard, StopRequest
 from .metric import SafeCocoMetric
+from .monitors import check_monitors
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
 from .verified_loading import verify_loading
 
@@ -85,6 +86,7 @@ class ProtectionHook(Hook):
         trains = isinstance(runner._train_loop, BaseLoop)  # until it is built, a dict
         if trains:
             check_training_data(runner.cfg)
+            check_monitors(runner)
             read_anew(runner._train_loop.dataloader.dataset)
             self._protect_training(runner)
             self._loaders = self._protect_images(runner, runner._train_loop)

@@ -1,9 +1,13 @@
+import json
+
 import pytest
 import torch
+from mmdet.registry import DATASETS, METRICS
 from mmengine.config import Config
 from paths import ROOT
 
-from shufflenet_det.training import launch
+from shufflenet_det.data import generate
+from shufflenet_det.training import DataError, launch
 from shufflenet_det.training.distributed import init_distributed, leave_distributed
 
 DEMO = ROOT / 'configs/demo/lighthead_snv2_demo.py'
@@ -111,6 +115,56 @@ def test_classwise_without_a_metric_that_can_is_an_error(checkpoint):
     cfg = Config(dict(test_evaluator=dict(type='DumpDetResults')))
     with pytest.raises(ValueError, match=r"--classwise: .*\['DumpDetResults'\]"):
         launch.prepare_test(cfg, 'work', 'x.pth', classwise=True)
+
+
+def renamed(content):
+    for category in content['categories']:
+        category['name'] += 's'
+
+
+def without_area(content):
+    for annotation in content['annotations']:
+        del annotation['area']
+
+
+def sizes_as_text(content):
+    for image in content['images']:
+        image.update(width=str(image['width']), height=str(image['height']))
+
+
+def demo_config(tmp_path, change):
+    """The demo's config on a set whose annotation file is changed."""
+    made = generate(tmp_path / 'data', num_train=1, num_val=2)
+    content = json.loads(made.ann_file('val').read_text())
+    change(content)
+    path = tmp_path / 'changed.json'
+    path.write_text(json.dumps(content))
+    return launch.load_config(DEMO, {
+        'test_dataloader.dataset.ann_file': str(path), 'test_evaluator.ann_file': str(path),
+        'test_dataloader.dataset.data_root': '',
+        'test_dataloader.dataset.data_prefix.img': str(made.image_dir('val')),
+    })  # fmt: skip
+
+
+def test_evaluation_says_what_training_says_of_other_names(tmp_path):
+    cfg = demo_config(tmp_path, renamed)
+    with pytest.raises(DataError, match=r"(?s)classes of the config .*'disk'.*'disks'"):
+        launch.check_paths(cfg, ('test',))
+
+
+@pytest.mark.parametrize('change', [without_area, sizes_as_text])
+def test_evaluation_reads_what_training_reads(tmp_path, change):
+    cfg = demo_config(tmp_path, change)
+    launch.check_paths(cfg, ('test',))
+    data, metric = DATASETS.build(cfg.test_dataloader.dataset), METRICS.build(cfg.test_evaluator)
+    metric.dataset_meta = data.metainfo
+    found = dict(
+        bboxes=torch.zeros(0, 4), scores=torch.zeros(0), labels=torch.zeros(0, dtype=torch.long)
+    )
+    for entry in data:
+        sample = entry['data_samples'].to_dict() | dict(pred_instances=found)
+        metric.process({}, [sample])
+    assert metric.evaluate(len(data))['coco/bbox_mAP'] == 0
 
 
 def test_tta_of_the_config_is_kept(checkpoint):
