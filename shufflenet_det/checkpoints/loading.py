@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from mmengine.logging import print_log
-from mmengine.model import PretrainedInit
+from mmengine.model import PretrainedInit, update_init_info
 from torch import Tensor, nn
 
 from shufflenet_det.archs import ARCHS
@@ -91,8 +91,11 @@ class PretrainedMixin:
     """Makes ``init_cfg=dict(type='Pretrained', checkpoint=...)`` read every layout.
 
     Stands in front of mmengine's ``BaseModule`` in the bases of a backbone. Any other entry of
-    ``init_cfg`` works as usual and runs first.
+    ``init_cfg`` works as usual and runs first. MMEngine's report of the initialisation names the
+    file.
     """
+
+    _to_load: tuple[Mapping, ...] = ()
 
     def init_weights(self) -> None:
         """Initialise as ``BaseModule`` does, then load what ``Pretrained`` names."""
@@ -103,12 +106,28 @@ class PretrainedMixin:
             super().init_weights()
             return
         self.init_cfg = [cfg for cfg in entries if cfg not in pretrained]
+        self._to_load = tuple(pretrained)
         try:
             super().init_weights()
+            self._load_all()
         finally:
             self.init_cfg = given
-        for cfg in pretrained:
-            load_pretrained(self, cfg['checkpoint'], cfg.get('prefix'))
+
+    def load_file(self, cfg: Mapping) -> None:
+        """Load what one ``Pretrained`` entry of ``init_cfg`` names."""
+        load_pretrained(self, cfg['checkpoint'], cfg.get('prefix'))
+
+    def _load_all(self) -> None:
+        pending, self._to_load = self._to_load, ()
+        for cfg in pending:
+            self.load_file(cfg)
+            if hasattr(self, '_params_init_info'):  # while MMEngine's report is open
+                update_init_info(self, f'loaded from {cfg["checkpoint"]}')
+
+    def _dump_init_info(self) -> None:
+        """Load before MMEngine writes its report; only the outermost module writes one."""
+        self._load_all()
+        super()._dump_init_info()
 
 
 def _check_shapes(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from shufflenet_det.checkpoints.download import resolve
 from shufflenet_det.checkpoints.files import read_checkpoint
+from shufflenet_det.checkpoints.loading import PretrainedMixin
 from shufflenet_det.checkpoints.nanodet import part_of
 
 LEAKY = dict(type='LeakyReLU', negative_slope=0.1)
@@ -96,7 +97,7 @@ class GhostBottleneck(nn.Module):
 
 
 @MODELS.register_module()
-class GhostPAN(BaseModule):
+class GhostPAN(PretrainedMixin, BaseModule):
     """Path aggregation network of ghost bottlenecks.
 
     Source: RangiLyu/nanodet v1.0, GhostPAN. Maps levels (N, C_i, H_i, W_i), each half as large as
@@ -145,16 +146,10 @@ class GhostPAN(BaseModule):
         self.extra_lvl_in_conv = nn.ModuleList(halving() for _ in extra)
         self.extra_lvl_out_conv = nn.ModuleList(halving() for _ in extra)
 
-    def init_weights(self) -> None:
-        """Initialise as ``BaseModule`` does, or load what ``Pretrained`` names."""
-        given = self.init_cfg or {}
-        if self.is_init or given.get('type') != 'Pretrained':
-            super().init_weights()
-            return
-        content = read_checkpoint(resolve(given['checkpoint']))
-        self.load_state_dict(part_of(content, given['prefix']))
-        print_log(f'neck loaded from {given["checkpoint"]}', logger='current')
-        self.is_init = True
+    def load_file(self, cfg: Mapping) -> None:
+        """Load the part of a file that the ``Pretrained`` entry's prefix names."""
+        self.load_state_dict(part_of(read_checkpoint(resolve(cfg['checkpoint'])), cfg['prefix']))
+        print_log(f'neck loaded from {cfg["checkpoint"]}', logger='current')
 
     def forward(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
         inner = [conv(x) for conv, x in zip(self.lateral_convs, levels, strict=True)]
