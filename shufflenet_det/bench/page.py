@@ -71,16 +71,19 @@ class Section:
     charts: Sequence[tuple[str, str]]
 
 
+def text(value: object) -> str:
+    """Anything as text that is no markup; results may be edited by hand."""
+    return escape(str(value))
+
+
 def page(title: str, sections: Sequence[Section]) -> str:
     """The page as HTML text."""
-    links = ''.join(
-        f'<li><a href="#{anchor(s.title)}">{escape(s.title)}</a></li>' for s in sections
-    )
+    links = ''.join(f'<li><a href="#{anchor(s.title)}">{text(s.title)}</a></li>' for s in sections)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n'
-        f'<h1>{escape(title)}</h1>\n<p>Click a column to sort by it.</p>\n'
+        f'<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n'
+        f'<h1>{text(title)}</h1>\n<p>Click a column to sort by it.</p>\n'
         f'<nav><ul>{links}</ul></nav>\n{"".join(map(_section, sections))}'
         f'<script>{SCRIPT}</script>\n</body>\n</html>\n'
     )
@@ -93,28 +96,28 @@ def anchor(title: str) -> str:
 
 def _section(section: Section) -> str:
     charts = ''.join(
-        f'<figure class="chart"><figcaption>{escape(caption)}</figcaption>{svg}</figure>\n'
+        f'<figure class="chart"><figcaption>{text(caption)}</figcaption>{svg}</figure>\n'
         for caption, svg in section.charts
     )
     return (
-        f'<section>\n<h2 id="{anchor(section.title)}">{escape(section.title)}</h2>\n'
-        f'<p class="setting">{escape(section.setting)}</p>\n{charts}'
+        f'<section>\n<h2 id="{anchor(section.title)}">{text(section.title)}</h2>\n'
+        f'<p class="setting">{text(section.setting)}</p>\n{charts}'
         f'{"".join(map(_table, section.tables))}</section>\n'
     )
 
 
 def _table(table: Table) -> str:
-    header = ''.join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    header = ''.join(f'<th scope="col">{text(name)}</th>' for name in table.header)
     rows = ''.join(f'<tr>{"".join(map(_cell, row))}</tr>\n' for row in table.rows)
     return (
-        f'<figure>\n<figcaption>{escape(table.caption)}</figcaption>\n<table>\n'
+        f'<figure>\n<figcaption>{text(table.caption)}</figcaption>\n<table>\n'
         f'<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</figure>\n'
     )
 
 
 def _cell(cell: Cell) -> str:
-    if isinstance(cell, str):
-        return f'<td>{escape(cell)}</td>'
     value = cell.median if isinstance(cell, Ratio) else cell
+    if value is not None and not isinstance(value, int | float):
+        return f'<td>{text(show(cell))}</td>'
     data = '' if value is None else f' data-value="{value!r}"'
-    return f'<td class="number"{data}>{show(cell)}</td>'
+    return f'<td class="number"{data}>{text(show(cell))}</td>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .environment import read_results
@@ -25,9 +25,20 @@ def html_report(results: Mapping[str, Mapping], title: str = 'shufflenet_det, me
         title: Its heading.
 
     Raises:
-        ValueError: If a result is of an unknown kind.
+        ValueError: Naming the file, if a result is of an unknown kind or lacks what its kind has.
     """
-    return page(title, [_section(name, result) for name, result in results.items()])
+    return page(title, [_of_file(_section, name, result) for name, result in results.items()])
+
+
+def _of_file(make: Callable, name: str, result: Mapping) -> object:
+    """What is made of a file's content, which may be anything that JSON can say."""
+    try:
+        return make(name, result)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'{name}.json is no result as our tools write it ({type(error).__name__}: {error}); '
+            'measure again or delete it'
+        ) from error
 
 
 def _section(name: str, result: Mapping) -> Section:
@@ -39,17 +50,23 @@ def _section(name: str, result: Mapping) -> Section:
 
 
 def markdown_tables(results: Mapping[str, Mapping]) -> dict[str, str]:
-    """Markdown of every table, by ``FILE/TABLE``, and of each file's first one by ``FILE``."""
+    """Markdown of every table, by ``FILE/TABLE``, and of each file's first one by ``FILE``.
+
+    Raises:
+        ValueError: As :func:`html_report`.
+    """
     found = {}
     for name, result in results.items():
-        where = conditions(result.get('environment', {}))
-        for number, table in enumerate(tables_of(result)):
-            caption = f'{table.caption} {where}.' if where else table.caption
-            text = f'{caption}\n\n{markdown(table)}\n'
-            found[f'{name}/{table.name}'] = text
-            if number == 0:
-                found[name] = text
+        found |= _of_file(_markdown, name, result)
     return found
+
+
+def _markdown(name: str, result: Mapping) -> dict[str, str]:
+    found, where = {}, conditions(result.get('environment', {}))
+    for table in tables_of(result):
+        caption = f'{table.caption} {where}.' if where else table.caption
+        found[f'{name}/{table.name}'] = f'{caption}\n\n{markdown(table)}\n'
+    return ({name: next(iter(found.values()))} if found else {}) | found
 
 
 def fill(text: str, tables: Mapping[str, str]) -> str:

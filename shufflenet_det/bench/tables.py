@@ -37,7 +37,7 @@ def show(cell: Cell) -> str:
         return f'{cell:,.0f}' if abs(cell) >= 100 else f'{cell:.3g}'
     if isinstance(cell, Ratio):
         return _show_ratio(cell)
-    return f'{cell:,}' if isinstance(cell, int) else cell
+    return f'{cell:,}' if isinstance(cell, int) else str(cell)
 
 
 def _show_ratio(ratio: Ratio) -> str:

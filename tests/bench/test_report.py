@@ -1,4 +1,7 @@
+import copy
+import random
 import re
+from functools import reduce
 from html.parser import HTMLParser
 
 import pytest
@@ -60,6 +63,41 @@ def test_page_is_well_formed_and_loads_nothing(folder):
     assert outline.seen.count('svg') == 4
     assert 'prefers-color-scheme: dark' in page and 'currentColor' in page
     assert '#010203' not in page and 'conv <x>' not in page
+
+
+LIVE = '<script>alert(1)</script><img src="x" onerror="alert(2)">'
+FEW = 5
+"""Of the values of a file, in turn replaced: charts take their time."""
+
+WRONG = {'list': [LIVE], 'text': LIVE, 'object': {LIVE: [LIVE]}, 'null': None, 'huge': 10**400}
+
+
+def leaves(node, path=()):
+    """Paths of all that is neither an object nor a list, the first entries of long lists only."""
+    items = node.items() if isinstance(node, dict) else enumerate(node[:2])
+    for key, value in items:
+        if isinstance(value, (dict, list)) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+@pytest.mark.parametrize('value', WRONG)
+def test_wrong_values_of_a_result_are_refused_or_shown_as_text(folder, value):
+    for name, result in environment.read_results(folder).items():
+        paths = list(leaves(result))
+        for path in random.Random(0).sample(paths, min(FEW, len(paths))):
+            changed = copy.deepcopy(result)
+            reduce(lambda node, key: node[key], path[:-1], changed)[path[-1]] = WRONG[value]
+            try:
+                page = report.html_report({name: changed})
+            except ValueError as error:
+                assert str(error).startswith(f'{name}.json is no result')
+                continue
+            outline = Outline()
+            outline.feed(page)
+            assert (outline.open, outline.loads) == ([], []), path
+            assert outline.seen.count('script') == 1 and 'img' not in outline.seen, path
 
 
 def test_ids_are_unique_across_charts(folder):
