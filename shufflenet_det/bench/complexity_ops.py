@@ -14,6 +14,7 @@ from math import prod, sqrt
 from typing import Any
 
 import torch
+import torchvision  # noqa: F401  (registers its operators)
 from torch import Tensor
 
 aten = torch.ops.aten
@@ -108,6 +109,17 @@ def _convolution(args: tuple, out: Tensor) -> Cost:
     return conv_cost(c_in, c_out, kernel, p_in, p_out, groups)
 
 
+def _deform_conv(args: tuple, out: Tensor) -> Cost:
+    """A conv of values that are sampled bilinearly, in four macs each, as in `roi_align_cost`."""
+    x, weight, groups = args[0], args[1], args[11]
+    channels, kernel = x.shape[1], prod(weight.shape[2:])
+    positions = out.numel() // max(out.shape[1], 1)
+    conv = conv_cost(
+        channels, out.shape[1], kernel, x.numel() // channels, positions, groups
+    )  # fmt: skip
+    return conv + Cost(macs=4 * channels * kernel * positions)
+
+
 def _matmul(a: Tensor, b: Tensor) -> Cost:
     """(..., n, c1) by (..., c1, c2): a 1x1 conv on n positions."""
     *batch, rows, inner = a.shape
@@ -121,13 +133,16 @@ HANDLERS: dict[Any, Callable[[tuple, Tensor], Cost]] = {
     aten.mm: lambda args, out: _matmul(args[0], args[1]),
     aten.bmm: lambda args, out: _matmul(args[0], args[1]),
     aten.addmm: lambda args, out: _matmul(args[1], args[2]),
+    aten.baddbmm: lambda args, out: _matmul(args[1], args[2]),
+    torch.ops.torchvision.deform_conv2d: _deform_conv,
 }
 """Op -> macs and memory access cost from its arguments and its result."""
 
 VIEWS = {
     aten.alias, aten.chunk, aten.detach, aten.expand, aten.permute, aten.select, aten.slice,
     aten.split, aten.split_with_sizes, aten.squeeze, aten.t, aten.transpose, aten.unbind,
-    aten.unsqueeze, aten.view, aten._unsafe_view, aten.lift_fresh,
+    aten.unsqueeze, aten.view, aten._unsafe_view, aten.lift_fresh, aten.as_strided,
+    aten.as_strided_,
 }  # fmt: skip
 """They move no data."""
 
@@ -138,16 +153,25 @@ NO_MACS = {
     # activations
     aten.relu, aten.relu_, aten.hardtanh, aten.hardtanh_, aten.leaky_relu, aten.leaky_relu_,
     aten.sigmoid, aten.silu, aten.silu_, aten.hardswish, aten.hardswish_, aten.hardsigmoid,
-    aten.hardsigmoid_, aten.clamp, aten.clamp_min, aten.exp, aten._softmax, aten.gelu,
+    aten.hardsigmoid_, aten.clamp, aten.clamp_, aten.clamp_min, aten.exp, aten._softmax,
+    aten._safe_softmax, aten.gelu, aten.tanh, aten.tanh_, aten.log,
     # element-wise: one multiplication or addition per element, by convention no mac
     aten.add, aten.add_, aten.sub, aten.mul, aten.mul_, aten.div, aten.pow, aten.sqrt,
+    aten.rsub, aten.neg, aten.maximum, aten.minimum, aten.rsqrt,
+    # comparisons and choices
+    aten.eq, aten.ne, aten.gt, aten.ge, aten.lt, aten.le, aten.bitwise_or, aten.bitwise_and,
+    aten.logical_not, aten.masked_fill, aten.masked_fill_, aten.where,
     # poolings and resampling: additions, comparisons
     aten.max_pool2d_with_indices, aten.avg_pool2d, aten._adaptive_avg_pool2d, aten.mean, aten.sum,
-    aten.upsample_nearest2d, aten.upsample_bilinear2d,
+    aten.upsample_nearest2d, aten.upsample_bilinear2d, aten.adaptive_max_pool2d, aten.std, aten.var,
+    aten.linalg_vector_norm, aten.all, aten.any,
     # data movement: concatenation, channel shuffle, copies
     aten.cat, aten.stack, aten.clone, aten.copy_, aten._to_copy, aten.channel_shuffle,
     aten.constant_pad_nd, aten.index, aten.index_select, aten.gather, aten.native_channel_shuffle,
-    aten.new_zeros, aten.zeros, aten.ones, aten.empty, aten.full, aten.arange,
+    aten.new_zeros, aten.zeros, aten.ones, aten.empty, aten.full, aten.arange, aten.new_empty,
+    aten.new_ones, aten.new_full, aten.scalar_tensor, aten.zeros_like, aten.ones_like,
+    aten.full_like, aten.fill_, aten.zero_, aten.roll, aten.repeat, aten.im2col, aten.pixel_shuffle,
+    aten.pixel_unshuffle,
 }  # fmt: skip
 """They have no macs by the convention above, but move bytes."""
 

@@ -42,11 +42,8 @@ class DetectorComplexity:
 def detector_on_meta(config: str | Path) -> nn.Module:
     """The detector of a config on the meta device, in eval mode."""
     register_all_modules()
-    cfg = load_config(config)
-    with torch.device('meta'):
-        detector = MODELS.build(cfg.model)
-    detector.eval()
-    return detector
+    detector = MODELS.build(load_config(config).model)  # some read numbers while they are built
+    return detector.eval().to('meta')
 
 
 def detector_complexity(

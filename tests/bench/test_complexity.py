@@ -8,6 +8,8 @@ import torch
 from paths import ROOT
 from run_tool import run_tool
 from torch import nn
+from torchvision import models
+from torchvision.ops import DeformConv2d
 
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.bench.complexity import count, network_complexity
@@ -73,6 +75,29 @@ def test_transposed_conv():
     )
     assert cost.macs == 25 * 6 * 4 // 2 * 4
     assert cost.memory_access_cost == 25 * 6 + 100 * 4 + 6 * 4 // 2 * 4
+
+
+def test_deformable_conv_adds_four_macs_a_sample():
+    x, offset = torch.zeros(2, 6, 9, 9), torch.zeros(2, 18, 5, 5)
+    conv = DeformConv2d(6, 4, 3, stride=2, padding=1, groups=2, bias=False)
+    plain = cost_of(nn.Conv2d(6, 4, 3, stride=2, padding=1, groups=2, bias=False), x)
+    cost = cost_of(conv, x, offset)
+    assert cost.macs == plain.macs + 4 * 6 * 9 * (2 * 5 * 5)
+    assert cost.memory_access_cost == plain.memory_access_cost
+
+
+@pytest.mark.parametrize(
+    'name, side',
+    [('vit_b_16', 224), ('convnext_tiny', 224), ('maxvit_t', 224), ('swin_t', 224),
+     ('swin_v2_t', 256), ('efficientnet_b0', 224)],
+)  # fmt: skip
+def test_macs_of_other_families_are_those_that_torchvision_states(name, side):
+    with torch.device('meta'):
+        net = models.get_model(name, weights=None).eval()
+        counted, _ = count(name, net, lambda: net(torch.zeros(1, 3, side, side)))
+    stated = models.get_model_weights(name).DEFAULT.meta
+    assert counted.total.macs / 1e9 == pytest.approx(stated['_ops'], abs=6e-4)
+    assert counted.total.params == stated['num_params']
 
 
 class Functional(nn.Module):
@@ -180,6 +205,20 @@ def load_tool():
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     return tool
+
+
+@pytest.mark.parametrize(
+    'config', ['ssd/ssd300_coco.py', 'dyhead/atss_r50_fpn_dyhead_1x_coco.py',
+               'swin/retinanet_swin-t-p4-w7_fpn_1x_coco.py'],
+)  # fmt: skip
+def test_tool_takes_detectors_of_mmdet_by_name(tmp_path, capsys, config):
+    path = tmp_path / 'cost.json'
+    load_tool().main(
+        [f'mmdet::{config}', '--shape', '300', '300', '--per', 'part', '--json', str(path)]
+    )
+    rows = json.loads(path.read_text())['rows']
+    assert {row['part'] for row in rows} >= {'backbone', 'neck', 'head'}
+    assert all(row['macs'] > 0 for row in rows)
 
 
 def test_tool_prints_tables_and_writes_json(tmp_path, capsys):
