@@ -213,10 +213,8 @@ def _show_each_class(cfg: Config) -> None:
 
 
 def _takes_classwise(metric: str) -> bool:
-    kind = METRICS.get(metric)
-    return kind is not None and any(
-        'classwise' in signature(base.__init__).parameters for base in kind.__mro__
-    )
+    bases = getattr(METRICS.get(metric), '__mro__', ())
+    return any('classwise' in signature(base.__init__).parameters for base in bases)
 
 
 def work_dir_for(cfg: Config, config: str | Path, given: str | None) -> str:

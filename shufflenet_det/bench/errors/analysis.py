@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -40,17 +40,7 @@ def analyze(
     """
     if not 0 <= score_thr <= 1 or top < 1:
         raise ValueError(f'score_thr={score_thr}, top={top}: give 0 to 1, and at least 1')
-    suffix = Path(predictions).suffix
-    if suffix in ('.pkl', '.pickle'):
-        raise ValueError(
-            f'{predictions}: a pickle runs what stands in it and is not read; give the checkpoint, '
-            'or detections as .json: tools/test.py CONFIG CHECKPOINT --cfg-options '
-            'test_evaluator.outfile_prefix=DIR/NAME writes DIR/NAME.bbox.json'
-        )
-    if suffix == '.json':
-        content = read_predictions(predictions)
-    else:
-        content = detect_all(cfg, config, predictions)
+    content = _results(cfg, config, predictions)
     records = load_records(cfg, content)
     sure = dataclasses.replace(records, found=[f for f in records.found if f['score'] >= score_thr])
     precision, matrix = average_precision(records), confusion_matrix(sure)
@@ -68,6 +58,20 @@ def analyze(
     )  # fmt: skip
     replace_file(out / 'analysis.json', json.dumps(result, indent=1))
     return result
+
+
+def _results(cfg: Config, config: str, predictions: str) -> Mapping | list[dict]:
+    """Detections of a file, or by a checkpoint."""
+    suffix = Path(predictions).suffix
+    if suffix in ('.pkl', '.pickle'):
+        raise ValueError(
+            f'{predictions}: a pickle runs what stands in it and is not read; give the checkpoint, '
+            'or detections as .json: tools/test.py CONFIG CHECKPOINT --cfg-options '
+            'test_evaluator.outfile_prefix=DIR/NAME writes DIR/NAME.bbox.json'
+        )
+    if suffix == '.json':
+        return read_predictions(predictions)
+    return detect_all(cfg, config, predictions)
 
 
 def detect_all(cfg: Config, config: str, checkpoint: str) -> list[dict]:
