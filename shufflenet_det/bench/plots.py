@@ -157,12 +157,34 @@ def photo_figures(result: Mapping) -> Figures:
     return figures
 
 
+def choice_figures(result: Mapping) -> Figures:
+    """Macs against the time of every network, the frontier, what was measured, the budget."""
+    figure = Figure((6.4, 4.2), layout='constrained')
+    axes, rows = figure.subplots(), {row['name']: row for row in result['rows']}
+    best = [rows[name] for name in result['frontier']]
+    whole = [row for row in rows.values() if row['measured_ms'] is not None]
+    for label, shown, key, style in (
+        ('predicted', rows.values(), 'predicted_ms', dict(marker='.', linestyle='')),
+        ('frontier, predicted', best, 'predicted_ms', dict(marker='o', markersize=4)),
+        ('measured', whole, 'measured_ms', dict(marker='x', linestyle='')),
+        ('chosen', [rows[result['chosen']]], 'measured_ms', dict(marker='*', markersize=12)),
+    ):
+        points = [(row[key], row['macs'] / 1e6) for row in shown]
+        axes.plot(*zip(*points, strict=True), label=label, **style)
+    axes.axvline(result['budget_ms'], color=INK, linestyle=':', label='budget')
+    axes.set(xscale='log', yscale='log', xlabel=f'ms ({result["form"]}, {result["clock"]} clock)',
+             ylabel='M macs, a proxy for accuracy')  # fmt: skip
+    figure.legend(loc='outside upper center', ncols=5)
+    return {'macs against time': figure}
+
+
 FIGURES: dict[str, Callable[[Mapping], Figures]] = {
     'latency': latency_figures,
     'detector latency': detector_figures,
     'decomposition': decomposition_figures,
     'guidelines': guideline_figures,
     'photos': photo_figures,
+    'backbone choice': choice_figures,
 }
 """Kind of result -> its charts by their captions; a kind without charts has no row."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
+from .budget.result import choice_tables
 from .forms import OF_SHUFFLENET_V2
 from .intervals import Ratio
 from .model_view import model_tables
@@ -189,5 +190,6 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'fault drill': drill_tables,
     'photos': accuracy_tables,
     'photo steps': step_tables,
+    'backbone choice': choice_tables,
 }
 """Kind of result -> its tables; a new kind is a new row."""

@@ -1,0 +1,1 @@
+"""A budget of milliseconds chooses the backbone."""

@@ -1,0 +1,108 @@
+"""A choice as the rows of a result file, as tables, and as the config of the chosen network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from pprint import pformat
+
+from shufflenet_det.archs import ShuffleNetV2Arch
+from shufflenet_det.bench.tables import MILLION, Table
+
+from .candidates import Candidate
+from .choose import CLOCKS, Choice, Plan, Prediction
+
+PROXY = 'macs stand as a proxy for accuracy, which was not measured'
+
+
+def content(choice: Choice, plan: Plan) -> dict:
+    """What the result file of a choice holds."""
+    return dict(
+        budget_ms=plan.budget_ms, form=plan.form, clock=plan.clock,
+        chosen=choice.chosen.candidate.name, arch=arch_row(choice.chosen.candidate.arch),
+        correction=choice.correction, agreement=choice.agreement, frontier=choice.frontier,
+        rows=[_row(prediction, plan) for prediction in choice.predictions],
+        parts=[asdict(part) | dict(ms=ms) for part, ms in choice.parts],
+    )  # fmt: skip
+
+
+def _row(prediction: Prediction, plan: Plan) -> dict:
+    timing = prediction.timing
+    return dict(
+        name=prediction.candidate.name, macs=prediction.macs, sum_ms=prediction.sum_ms,
+        predicted_ms=prediction.predicted_ms, role=prediction.role,
+        measured_ms=timing and CLOCKS[plan.clock](timing), timing=timing,
+    )  # fmt: skip
+
+
+def choice_tables(result: Mapping) -> Iterator[Table]:
+    """The frontier, what was measured whole, and the distinct parts."""
+    clock = {'wall': 'Wall clock', 'cpu': 'CPU time, one thread'}[result['clock']]
+    rows = {row['name']: row for row in result['rows']}
+    yield Table(
+        'frontier', f'Networks that no other one beats in macs without taking longer, of '
+        f'{len(rows)} that the table of architectures can say, and the choice for a budget of '
+        f'{result["budget_ms"]:g} ms in form {result["form"]}; {PROXY}. {clock}.',
+        ('network', 'M macs', 'predicted ms', 'measured ms', 'prediction / measured', ''),
+        tuple(
+            (name, rows[name]['macs'] / MILLION, rows[name]['predicted_ms'],
+             rows[name]['measured_ms'], _quotient(rows[name]),
+             'chosen' if name == result['chosen'] else '')
+            for name in result['frontier']
+        ),
+    )  # fmt: skip
+    found, correction = result['agreement'], result['correction']
+    yield Table(
+        'prediction', f'The sum of parts against whole networks: {found["n"]} networks that the '
+        'correction ({unit_ms:+.3g} ms a unit, sum x {factor:.3g})'.format(**correction)
+        + ' was not fitted on are off by {:.1f} % in the median and {:.1f} % at most; rank '
+        'correlation {:.3f}.'.format(100 * found['median_error'], 100 * found['largest_error'],
+                                     found['rank_correlation'])
+        + f' {clock}.',
+        ('network', 'role', 'sum of parts, ms', 'predicted ms', 'measured ms', 'min', 'max', 'n',
+         'prediction / measured'),
+        tuple(
+            (row['name'], row['role'], row['sum_ms'], row['predicted_ms'], row['measured_ms'],
+             min(_turns(row, result)), max(_turns(row, result)), row['timing']['n'],
+             _quotient(row))
+            for row in result['rows'] if row['role'] is not None
+        ),
+    )  # fmt: skip
+    keys = ('kind', 'in_channels', 'out_channels', 'size', 'variant', 'units', 'ms')
+    yield Table(
+        'parts', f'Distinct parts, each measured by itself. {clock}.',
+        ('part', 'in', 'out', 'input', 'variant', 'units', 'ms'),
+        tuple(
+            tuple('x'.join(map(str, part[key])) if key == 'size' else part[key] for key in keys)
+            for part in result['parts']
+        ),
+    )  # fmt: skip
+
+
+def _turns(row: Mapping, result: Mapping) -> list[float]:
+    return row['timing']['cpu_turns_ms' if result['clock'] == 'cpu' else 'turns_ms']
+
+
+def _quotient(row: Mapping) -> float | None:
+    return row['measured_ms'] and row['predicted_ms'] / row['measured_ms']
+
+
+def arch_row(arch: ShuffleNetV2Arch) -> dict:
+    """The fields of a row that differ from their defaults, as a config says them."""
+    return {
+        field.name: getattr(arch, field.name)
+        for field in fields(arch)
+        if getattr(arch, field.name) != field.default
+    }
+
+
+def config_text(candidate: Candidate, head_lines: str = '') -> str:
+    """The chosen network as a config file."""
+    row = pformat(arch_row(candidate.arch), width=90, sort_dicts=False)
+    size = '{}x{}'.format(*candidate.size)
+    return (
+        f'# Chosen by tools/choose_backbone.py: {candidate.name}; {PROXY}.\n'
+        f'# Made for images of {size} px; it has no public weights, so it trains from scratch.\n'
+        f'arch = {row}\n'
+        + (head_lines or "model = dict(type='ShuffleNetV2', arch=arch, out_indices=(4,))\n")
+    )
