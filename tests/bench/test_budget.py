@@ -1,11 +1,11 @@
 import json
-import subprocess
 import sys
 from dataclasses import replace
 
+import choose_backbone
 import pytest
 import torch
-from paths import ROOT, TOOLS
+from run_tool import run_tool
 
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.backbones import ShuffleNetV2
@@ -232,10 +232,9 @@ def test_no_correction_is_the_sum():
      (('--size', '32', '32', '--form', 'none'), "form 'none' is not known here"),
      (('--size', '32', '32', '--dtype', 'float16'), '--dtype float16 is not allowed here')],
 )  # fmt: skip
-def test_bad_input_is_one_line(arguments, named):
-    done = subprocess.run(
-        [sys.executable, str(TOOLS / 'choose_backbone.py'), '--budget-ms', '1', *arguments],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 2 and 'Traceback' not in done.stderr
-    assert f'choose_backbone.py: error: {named}' in done.stderr.splitlines()[-1]
+def test_bad_input_is_one_line(arguments, named, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['choose_backbone.py', '--budget-ms', '1', *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run_tool(choose_backbone.main)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2 and line.startswith(f'choose_backbone.py: error: {named}')

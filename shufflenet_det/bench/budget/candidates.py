@@ -35,20 +35,18 @@ class Candidate:
         depth: Units of the stages.
         variant: A key of :data:`VARIANTS`.
         size: (H, W) of the input.
-        head: Name of the head's setting; None for a backbone up to what its classifier reads.
     """
 
     width: float
     depth: tuple[int, ...]
     variant: str
     size: tuple[int, int]
-    head: str | None = None
 
     @property
     def name(self) -> str:
         """As tables show it."""
-        words = [f'{self.width:g}x', '-'.join(map(str, self.depth)), self.variant]
-        return ' '.join([*words, '{}x{}'.format(*self.size), *([self.head] if self.head else [])])
+        depth, size = '-'.join(map(str, self.depth)), 'x'.join(map(str, self.size))
+        return f'{self.width:g}x {depth} {self.variant} {size}'
 
     @property
     def arch(self) -> ShuffleNetV2Arch:
@@ -74,12 +72,10 @@ def _widths(width: float) -> tuple[tuple[int, ...], int]:
     return tuple(channels), last_conv
 
 
-def candidates(
-    sizes: Sequence[tuple[int, int]], heads: Sequence[str | None] = (None,)
-) -> Iterator[Candidate]:
-    """Every width, depth and variant at each input size, with each setting of a head."""
-    for size, head, width, depth, variant in product(sizes, heads, WIDTHS, DEPTHS, VARIANTS):
-        yield Candidate(width, depth, variant, size, head)
+def candidates(sizes: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
+    """Every width, depth and variant at each input size."""
+    for size, width, depth, variant in product(sizes, WIDTHS, DEPTHS, VARIANTS):
+        yield Candidate(width, depth, variant, size)
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ class Part:
 
     Args:
         kind: ``stem``, ``first unit``, ``unit`` or ``last conv``; in a form without shuffles,
-            where units of a stage differ, ``stage``; ``head``.
+            where units of a stage differ, ``stage``.
         in_channels, out_channels: What it reads and gives.
         size: (H, W) of what it reads.
         variant: A key of :data:`VARIANTS`; None where it makes no difference.
@@ -104,10 +100,10 @@ class Part:
 
 
 def parts_of(candidate: Candidate, whole_stages: bool = False) -> Iterator[Part]:
-    """The parts of a backbone in order, each as often as it stands there.
+    """The parts of a network in order, each as often as it stands there.
 
     Args:
-        candidate: The network; its last conv is a part where no head reads the stages.
+        candidate: The network.
         whole_stages: Cut into stages instead of units.
     """
     arch, size = candidate.arch, candidate.size
@@ -123,8 +119,7 @@ def parts_of(candidate: Candidate, whole_stages: bool = False) -> Iterator[Part]
         size = halved(size)
         for _ in range(units - 1):
             yield Part('unit', c_out, c_out, size, candidate.variant)
-    if candidate.head is None:
-        yield Part('last conv', arch.stages[-1][0], arch.last_conv, size)
+    yield Part('last conv', arch.stages[-1][0], arch.last_conv, size)
 
 
 def halved(size: tuple[int, int]) -> tuple[int, int]:

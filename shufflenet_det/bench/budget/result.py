@@ -96,7 +96,7 @@ def arch_row(arch: ShuffleNetV2Arch) -> dict:
     }
 
 
-def config_text(candidate: Candidate, head_lines: str = '') -> str:
+def config_text(candidate: Candidate) -> str:
     """The chosen network as a config file."""
     row = pformat(arch_row(candidate.arch), width=90, sort_dicts=False)
     size = '{}x{}'.format(*candidate.size)
@@ -104,5 +104,5 @@ def config_text(candidate: Candidate, head_lines: str = '') -> str:
         f'# Chosen by tools/choose_backbone.py: {candidate.name}; {PROXY}.\n'
         f'# Made for images of {size} px; it has no public weights, so it trains from scratch.\n'
         f'arch = {row}\n'
-        + (head_lines or "model = dict(type='ShuffleNetV2', arch=arch, out_indices=(4,))\n")
+        "model = dict(type='ShuffleNetV2', arch=arch, out_indices=(4,))\n"
     )
