@@ -72,6 +72,10 @@ def _draw_families(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
             color=PALETTE[i % len(PALETTE)], label=name,
             linestyle='-' if i < len(PALETTE) else '--', markersize=5,
         )  # fmt: skip
+    _set_log_scales(axes)
+
+
+def _set_log_scales(axes: Axes) -> None:
     axes.set(xscale='log', yscale='log')
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
@@ -163,16 +167,18 @@ def choice_figures(result: Mapping) -> Figures:
     axes, rows = figure.subplots(), {row['name']: row for row in result['rows']}
     best = [rows[name] for name in result['frontier']]
     whole = [row for row in rows.values() if row['measured_ms'] is not None]
-    for label, shown, key, style in (
+    for color, (label, shown, key, style) in zip(PALETTE, (
         ('predicted', rows.values(), 'predicted_ms', dict(marker='.', linestyle='')),
         ('frontier, predicted', best, 'predicted_ms', dict(marker='o', markersize=4)),
         ('measured', whole, 'measured_ms', dict(marker='x', linestyle='')),
-        ('chosen', [rows[result['chosen']]], 'measured_ms', dict(marker='*', markersize=12)),
-    ):
+        ('chosen', [rows[result['chosen']]], 'measured_ms',
+         dict(marker='*', markersize=12, linestyle='')),
+    ), strict=False):  # fmt: skip
         points = [(row[key], row['macs'] / 1e6) for row in shown]
-        axes.plot(*zip(*points, strict=True), label=label, **style)
+        axes.plot(*zip(*points, strict=True), label=label, color=color, **style)
+    _set_log_scales(axes)
     axes.axvline(result['budget_ms'], color=INK, linestyle=':', label='budget')
-    axes.set(xscale='log', yscale='log', xlabel=f'ms ({result["form"]}, {result["clock"]} clock)',
+    axes.set(xlabel=f'ms ({result["form"]}, {result["clock"]} clock)',
              ylabel='M macs, a proxy for accuracy')  # fmt: skip
     figure.legend(loc='outside upper center', ncols=5)
     return {'macs against time': figure}

@@ -12,6 +12,10 @@ from shufflenet_det.bench.tables import MILLION, Table
 from .candidates import Candidate
 from .choose import CLOCKS, Choice, Plan, Prediction
 
+NEAR = 1.5
+"""The table of the frontier holds what takes up to so many times more, or less, than the budget;
+the chart holds all."""
+
 PROXY = 'macs stand as a proxy for accuracy, which was not measured'
 
 
@@ -37,28 +41,48 @@ def _row(prediction: Prediction, plan: Plan) -> dict:
 
 def choice_tables(result: Mapping) -> Iterator[Table]:
     """The frontier, what was measured whole, and the distinct parts."""
-    clock = {'wall': 'Wall clock', 'cpu': 'CPU time, one thread'}[result['clock']]
-    rows = {row['name']: row for row in result['rows']}
+    clock = {'wall': 'Wall clock.', 'cpu': 'CPU time, one thread.'}[result['clock']]
+    yield _frontier_table(result, clock)
+    yield _prediction_table(result, clock)
+    keys = ('kind', 'in_channels', 'out_channels', 'size', 'variant', 'units', 'ms')
     yield Table(
-        'frontier', f'Networks that no other one beats in macs without taking longer, of '
-        f'{len(rows)} that the table of architectures can say, and the choice for a budget of '
-        f'{result["budget_ms"]:g} ms in form {result["form"]}; {PROXY}. {clock}.',
-        ('network', 'M macs', 'predicted ms', 'measured ms', 'prediction / measured', ''),
+        'parts', f'Distinct parts, each measured by itself. {clock}',
+        ('part', 'in', 'out', 'input', 'variant', 'units', 'ms'),
         tuple(
-            (name, rows[name]['macs'] / MILLION, rows[name]['predicted_ms'],
-             rows[name]['measured_ms'], _quotient(rows[name]),
-             'chosen' if name == result['chosen'] else '')
-            for name in result['frontier']
+            tuple('x'.join(map(str, part[key])) if key == 'size' else part[key] for key in keys)
+            for part in result['parts']
         ),
     )  # fmt: skip
+
+
+def _frontier_table(result: Mapping, clock: str) -> Table:
+    rows, budget = {row['name']: row for row in result['rows']}, result['budget_ms']
+    chosen = result['chosen']
+    near = (
+        rows[name] for name in result['frontier']
+        if name == chosen or 1 / NEAR <= rows[name]['predicted_ms'] / budget <= NEAR
+    )  # fmt: skip
+    return Table(
+        'frontier', 'Networks near the budget that no other one beats in macs without taking '
+        f'longer, of {len(rows)} that the table of architectures can say, and the choice for '
+        f'{budget:g} ms in form {result["form"]}; {PROXY}. {clock}',
+        ('network', 'M macs', 'predicted ms', 'measured ms', 'prediction / measured', ''),
+        tuple(
+            (row['name'], row['macs'] / MILLION, row['predicted_ms'], row['measured_ms'],
+             _quotient(row), 'chosen' if row['name'] == chosen else '')
+            for row in near
+        ),
+    )  # fmt: skip
+
+
+def _prediction_table(result: Mapping, clock: str) -> Table:
     found, correction = result['agreement'], result['correction']
-    yield Table(
+    fitted = '{unit_ms:+.3g} ms a unit, sum x {factor:.3g}'.format(**correction)
+    errors = [100 * found[key] for key in ('median_error', 'largest_error')]
+    return Table(
         'prediction', f'The sum of parts against whole networks: {found["n"]} networks that the '
-        'correction ({unit_ms:+.3g} ms a unit, sum x {factor:.3g})'.format(**correction)
-        + ' was not fitted on are off by {:.1f} % in the median and {:.1f} % at most; rank '
-        'correlation {:.3f}.'.format(100 * found['median_error'], 100 * found['largest_error'],
-                                     found['rank_correlation'])
-        + f' {clock}.',
+        f'correction ({fitted}) was not fitted on are off by {errors[0]:.1f} % in the median and '
+        f'{errors[1]:.1f} % at most; rank correlation {found["rank_correlation"]:.3f}. {clock}',
         ('network', 'role', 'sum of parts, ms', 'predicted ms', 'measured ms', 'min', 'max', 'n',
          'prediction / measured'),
         tuple(
@@ -66,15 +90,6 @@ def choice_tables(result: Mapping) -> Iterator[Table]:
              min(_turns(row, result)), max(_turns(row, result)), row['timing']['n'],
              _quotient(row))
             for row in result['rows'] if row['role'] is not None
-        ),
-    )  # fmt: skip
-    keys = ('kind', 'in_channels', 'out_channels', 'size', 'variant', 'units', 'ms')
-    yield Table(
-        'parts', f'Distinct parts, each measured by itself. {clock}.',
-        ('part', 'in', 'out', 'input', 'variant', 'units', 'ms'),
-        tuple(
-            tuple('x'.join(map(str, part[key])) if key == 'size' else part[key] for key in keys)
-            for part in result['parts']
         ),
     )  # fmt: skip
 
