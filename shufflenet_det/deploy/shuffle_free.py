@@ -144,6 +144,9 @@ class ShuffleFreeBackbone(BaseModule):
     :func:`~shufflenet_det.deploy.convert.shuffle_free` or from its checkpoint. Weights are in
     channels-last format, which the activations follow; the input may have either format.
 
+    With ``residual`` one gather is left in every unit but a stage's first: what a unit adds
+    comes in the order of its readers, not of its own writers.
+
     Args:
         arch, se, residual, large_receptive_field, out_indices, output_stride, last_dilation,
             act_cfg: As in ShuffleNetV2.
