@@ -4,11 +4,13 @@ import argparse
 from pathlib import Path
 
 from mmdet.utils import register_all_modules
+from mmengine.config import Config
 from run_tool import run_tool
 
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.detectors.swap import backbone_config, read_config, swap_backbone, swapped_text
+from shufflenet_det.detectors.trial import build_untrained, predict_once, train_one_step
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,8 +25,30 @@ def parse_args() -> argparse.Namespace:
         help="checkpoint; none; auto (default) for torchvision's weights, where it has the arch "
         'and the old backbone has weights',
     )  # fmt: skip
+    parser.add_argument('--try', dest='tried', action='store_true', help='train one step and '
+                        'predict with random weights on small made-up pictures first')  # fmt: skip
     parser.add_argument('--out', type=Path, help='write the config here, print what is changed')
     return parser.parse_args()
+
+
+def try_out(cfg: Config) -> None:
+    """Build, train one step and predict.
+
+    Raises:
+        ValueError: If one of them fails.
+    """
+    step = 'build'
+    try:
+        model = build_untrained(cfg)
+        step = 'train'
+        train_one_step(model, cfg)
+        step = 'predict'
+        predict_once(model, cfg)
+    except Exception as error:
+        raise ValueError(
+            f'the swapped config does not {step} ({type(error).__name__}: {error}); nothing is '
+            'written: see whether the config does so before the swap'
+        ) from error
 
 
 def main() -> None:
@@ -37,6 +61,8 @@ def main() -> None:
     cfg, changes = swap_backbone(
         read_config(args.config), backbone, keep_scratch=args.pretrained == 'auto'
     )
+    if args.tried:
+        try_out(cfg)
     text = swapped_text(cfg, changes, args.config)
     if args.out is None:
         print(text)

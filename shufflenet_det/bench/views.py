@@ -22,6 +22,7 @@ from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
 from .tables import MILLION, Cell, Table
 from .timing_columns import EACH_BAND, memory_mib, note_of, speed_ratio, tie_band, time_columns
+from .zoo.view import tables as zoo_tables
 
 
 def tables_of(result: Mapping) -> list[Table]:
@@ -189,6 +190,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'overhead': overhead_tables,
     'fault drill': drill_tables,
     'photos': accuracy_tables,
+    'zoo': zoo_tables,
     'photo steps': step_tables,
     'backbone choice': choice_tables,
 }

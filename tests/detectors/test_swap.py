@@ -186,3 +186,17 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, monkeypatch, capsy
         runpy.run_path(str(TOOL), run_name='__main__')
     assert ended.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize('broken', [False, True])
+def test_try_trains_and_predicts_before_writing(broken, monkeypatch, capsys, tmp_path):
+    source, out = tmp_path / 'mine.py', tmp_path / 'swapped.py'
+    num_outs = 7 if broken else 5  # of five anchor strides
+    source.write_text(f"_base_ = '{RETINANET}'\nmodel = dict(neck=dict(num_outs={num_outs}))\n")
+    if not broken:
+        use_tool(monkeypatch, capsys, str(source), '--arch', '0.5x', '--try', '--out', str(out))
+        assert out.is_file()
+        return
+    with pytest.raises(SystemExit, match='2'):
+        use_tool(monkeypatch, capsys, str(source), '--arch', '0.5x', '--try', '--out', str(out))
+    assert 'the swapped config does not train' in capsys.readouterr().err and not out.exists()

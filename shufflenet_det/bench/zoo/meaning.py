@@ -16,6 +16,7 @@ from shufflenet_det.detectors.swap import Change, find_detector
 from shufflenet_det.detectors.swap.optimizer import parameter_options
 from shufflenet_det.detectors.swap.surroundings import loads
 from shufflenet_det.detectors.swap.traits import norms_of
+from shufflenet_det.detectors.trial import without_weights
 
 NO_BN = 'no BN'
 
@@ -90,7 +91,7 @@ def meaning_of(cfg: Config) -> Meaning:
     """Build the model of a config on the meta device, and look."""
     path, detector = find_detector(cfg)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmdet'):
-        model = on_meta(_without_downloads(cfg.model))
+        model = on_meta(without_weights(cfg.model))
     model.train()
     names = path.split('.')[1:]
     if names and not hasattr(model, names[0]):  # a semi-supervised wrapper
@@ -146,20 +147,3 @@ def _checkpoints(cfg: Config, path: str) -> Iterator[str]:
         for name in ('init_cfg', 'pretrained'):
             if loads(node.get(name)):
                 yield str(node[name])
-
-
-def _without_downloads(node: object) -> object:
-    """The config of a model without the weights that building or initialising it would load."""
-    if isinstance(node, Mapping):
-        return type(node)({
-            key: None if key in ('init_cfg', 'teacher_ckpt') and (loads(value))
-            else _not_pretrained(value) if key == 'pretrained' else _without_downloads(value)
-            for key, value in node.items()
-        })  # fmt: skip
-    if isinstance(node, (list, tuple)):
-        return type(node)(map(_without_downloads, node))
-    return node
-
-
-def _not_pretrained(value: object) -> object:
-    return False if isinstance(value, bool) else None
