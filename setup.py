@@ -10,6 +10,7 @@ README = ROOT / 'README.md'
 AT_STARTUP = [f'shufflenet_det/integration/shufflenet_det{end}' for end in ('.pth', '_startup.py')]
 DEPLOY = ['onnx>=1.17', 'onnxscript>=0.7']
 OPENVINO = ['openvino>=2026.4']
+NCNN = ['ncnn>=1.0.20261020', 'pnnx>=20261020']
 TRAIN = [
     'torch>=2.6',
     'torchvision>=0.21',
@@ -92,8 +93,9 @@ setup(
         'lite': [*TRAIN, 'mmcv-lite>=2.0.0,<2.2.0'],
         'deploy': DEPLOY,
         'openvino': [*DEPLOY, *OPENVINO, 'nncf>=3.4'],
+        'ncnn': NCNN,
         'demo': ['gradio>=5'],
         'supervision': ['supervision>=0.25'],
-        'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY, *OPENVINO],
+        'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY, *OPENVINO, *NCNN],
     },
 )

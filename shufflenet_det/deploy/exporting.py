@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from .onnx_export import check, to_onnx
+from .onnx_export import check, model_info, to_onnx
 from .request import Request
+from .switch import switch_to_deploy
+from .writers.split import split
 
 
 def export(model: nn.Module, cfg: Mapping, request: Request) -> bytes:
@@ -23,6 +25,10 @@ def export(model: nn.Module, cfg: Mapping, request: Request) -> bytes:
         ImportError: If a package of the format is missing.
     """
     write = request.format.load_writer()
+    if not request.format.whole:
+        info = model_info(model, cfg, request.output, request.precision)
+        parts = split(switch_to_deploy(model), info, request.format.dynamic)
+        return write(parts, request)
     half, align = False, 1
     if request.to == 'onnx':
         half, align = request.precision == 'fp16', request.align

@@ -25,7 +25,8 @@ class Format:
         writer: ``module:function`` that makes a file's content, see ``exporting.py``.
         engine: ``module:class`` that runs it, see ``engines``.
         refusal: Why no file can be written; empty where one can.
-        batched: Whether a graph takes several images at once.
+        whole: Whether one graph holds the detector, for any number of images; else it is cut where
+            proposals are selected, which runs in numpy, one image at a time.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Format:
     writer: str = ''
     engine: str = ''
     refusal: str = ''
-    batched: bool = True
+    whole: bool = True
 
     def check(self, precision: str) -> None:
         """Refuse what cannot be written, before any work.
@@ -96,6 +97,10 @@ FORMATS = {row.name: row for row in (
     Format(
         'opencv', ('onnx', 'onnxscript', 'cv2'), 'deploy', '.opencv.zip', True, ANY_SIZE,
         ('fp32',), 'writers.whole:write_opencv', 'engines.opencv:OpencvEngine',
+    ),
+    Format(
+        'ncnn', ('ncnn', 'pnnx'), 'ncnn', '.ncnn.zip', True, ANY_SIZE, ('fp32', 'fp16'),
+        'writers.ncnn:write', 'engines.ncnn:NcnnEngine', whole=False,
     ),
     Format(
         'tensorrt', (), '', '', False, 'an engine is built for one GPU', (),

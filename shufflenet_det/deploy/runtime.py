@@ -108,7 +108,7 @@ class Detector:
         """
         if batch < 1:
             raise ValueError(f'batch {batch}: give 1 or more')
-        batch = batch if FORMATS[self.runtime].batched else 1
+        batch = batch if FORMATS[self.runtime].whole else 1
         prepared = (self._prepared(image) for image in images)
         for _, group in groupby(enumerate(prepared), lambda item: item[1][0].shape):
             yield from self._in_batches((item for _, item in group), batch)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import pickle
 import re
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
@@ -15,15 +17,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from mmengine.config import Config
 from small_detector import Files
 
 from shufflenet_det.deploy.archive import MEMBER, Archive
+from shufflenet_det.deploy.exporting import export
 from shufflenet_det.deploy.formats import FORMATS, Format
 from shufflenet_det.deploy.request import Request
 from shufflenet_det.deploy.runtime import Detector
 
 PIXELS, SCORE = 1e-3, 1e-4
-WHOLE = ('openvino', 'opencv')
+OTHERS = [name for name, row in FORMATS.items() if row.engine and name != 'onnx']
 
 
 def installed(row: Format) -> bool:
@@ -35,16 +39,21 @@ def needs(name: str) -> pytest.param:
     return pytest.param(name, marks=pytest.mark.skipif(not installed(FORMATS[name]), reason=reason))
 
 
-@pytest.fixture(scope='session', params=[needs(name) for name in WHOLE])
+@pytest.fixture(scope='session', params=[needs(name) for name in OTHERS])
 def written(request, single, fpn, folder) -> dict[str, Path]:
     """Files of one runtime by form."""
     paths = {}
     for files in (single, fpn):
         form, asked = files.onnx.stem, Request(request.param)
         paths[form] = folder / (form + asked.format.suffix)
-        content = asked.format.load_writer()(onnx.load(files.onnx), asked)
-        paths[form].write_bytes(content)
+        paths[form].write_bytes(_content(files, asked))
     return paths
+
+
+def _content(files: Files, asked: Request) -> bytes:
+    if asked.format.whole:
+        return asked.format.load_writer()(onnx.load(files.onnx), asked)
+    return export(files.predictor().model, Config.fromfile(files.config), asked)
 
 
 def assert_same(found, expected) -> None:
@@ -121,17 +130,12 @@ def test_a_batch_below_one_is_refused(single):
 
 def changed(archive: Archive, **head: object) -> bytes:
     """The archive's bytes with other fields in MEMBER."""
-    content = archive.to_bytes()
-    text = json.dumps(dict(version=1, runtime=archive.runtime, info=json.loads(archive.info),
-                           selection=archive.selection), indent=1)  # fmt: skip
-    files = dict(archive.files)
-    return _zipped({MEMBER: json.dumps(json.loads(text) | head), **files}) if head else content
+    own = dict(version=1, runtime=archive.runtime, info=json.loads(archive.info),
+               selection=archive.selection)  # fmt: skip
+    return _zipped({MEMBER: json.dumps(own | head), **archive.files})
 
 
 def _zipped(files: dict[str, str | bytes], **kwargs) -> bytes:
-    import io
-    import zipfile
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w', **kwargs) as archive:
         for name, content in files.items():

@@ -1,0 +1,65 @@
+"""ncnn, on the CPU in single precision."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import ncnn
+import numpy as np
+from numpy import ndarray
+
+from ..archive import Archive
+from ..model_info import ModelInfo
+from ..selection import SplitDetector
+
+
+class _Net:
+    def __init__(self, files: Mapping[str, bytes], name: str, num_threads: int) -> None:
+        self.net = ncnn.Net()
+        if num_threads:
+            self.net.opt.num_threads = num_threads
+        for option in ('use_fp16_packed', 'use_fp16_storage', 'use_fp16_arithmetic',
+                       'use_bf16_storage', 'use_vulkan_compute'):  # fmt: skip
+            setattr(self.net.opt, option, False)
+        with tempfile.TemporaryDirectory() as folder:  # from memory, it reads beyond the end
+            for end, load in (('param', self.net.load_param), ('bin', self.net.load_model)):
+                path = Path(folder, f'{name}.{end}')
+                path.write_bytes(files[path.name])
+                if status := load(str(path)):
+                    raise ValueError(f'status {status} from {path.name}')
+        self.outputs = sorted(self.net.output_names(), key=lambda text: int(text[3:]))
+
+    def run(self, values: ndarray) -> list[ndarray]:
+        """Outputs without the axis of images."""
+        extractor = self.net.create_extractor()
+        extractor.input('in0', ncnn.Mat(values).clone())
+        found = []
+        for name in self.outputs:
+            status, mat = extractor.extract(name)
+            if status:
+                raise ValueError(f'ncnn ends with status {status} at {name}')
+            found.append(np.array(mat))
+        return found
+
+
+class NcnnEngine:
+    """A trunk and, of two-stage detectors, a head; RoIs go through the head one by one."""
+
+    def __init__(self, archive: Archive, num_threads: int) -> None:
+        self.trunk = _Net(archive.files, 'trunk', num_threads)
+        self.head = None
+        if 'rpn' in archive.selection:
+            self.head = _Net(archive.files, 'head', num_threads)
+        self.detect = SplitDetector(
+            lambda images: [value[None] for value in self.trunk.run(images[0])],
+            self._run_head, archive.selection, ModelInfo.from_json(archive.info),
+        )  # fmt: skip
+
+    def _run_head(self, rois: ndarray) -> list[ndarray]:
+        found = [self.head.run(np.ascontiguousarray(roi)) for roi in rois]
+        return [np.stack([value.ravel() for value in part]) for part in zip(*found, strict=True)]
+
+    def __call__(self, images: ndarray) -> list[ndarray]:
+        return self.detect(images)
