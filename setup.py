@@ -92,7 +92,7 @@ setup(
         'train': TRAIN,
         'lite': [*TRAIN, 'mmcv-lite>=2.0.0,<2.2.0'],
         'deploy': DEPLOY,
-        'openvino': [*DEPLOY, *OPENVINO, 'nncf>=3.4'],
+        'openvino': [*DEPLOY, *OPENVINO],
         'ncnn': NCNN,
         'demo': ['gradio>=5'],
         'supervision': ['supervision>=0.25'],

@@ -53,8 +53,7 @@ class Format:
         if precision not in self.precisions:
             allowed = ', '.join(self.precisions)
             raise ValueError(f'{self.name}: {precision} cannot be written, allowed is {allowed}')
-        modules = self.modules + (('nncf',) if (self.name, precision) in NNCF else ())
-        if missing := [name for name in modules if find_spec(name) is None]:
+        if missing := [name for name in self.modules if find_spec(name) is None]:
             raise ImportError(f'{self.name}: {", ".join(missing)} not installed: {self.pip}')
 
     @property
@@ -82,9 +81,6 @@ def _load(place: str) -> Callable:
     return getattr(import_module(f'.{module}', __package__), name)
 
 
-NNCF = {('openvino', 'int8')}
-"""Rows that need nncf beside their modules."""
-
 FORMATS = {row.name: row for row in (
     Format(
         'onnx', ('onnx', 'onnxruntime', 'onnxscript'), 'deploy', '.onnx', True, ANY_SIZE,
@@ -92,7 +88,7 @@ FORMATS = {row.name: row for row in (
     ),
     Format(
         'openvino', ('onnx', 'onnxscript', 'openvino'), 'openvino', '.openvino.zip', True, ANY_SIZE,
-        ('fp32', 'fp16', 'int8'), 'writers.openvino:write', 'engines.openvino:OpenvinoEngine',
+        ('fp32', 'fp16'), 'writers.openvino:write', 'engines.openvino:OpenvinoEngine',
     ),
     Format(
         'opencv', ('onnx', 'onnxscript', 'cv2'), 'deploy', '.opencv.zip', True, ANY_SIZE,
