@@ -35,7 +35,7 @@ def installed(row: Format) -> bool:
 
 
 def needs(name: str) -> pytest.param:
-    reason = f'needs {", ".join(FORMATS[name].modules)}: bash tools/check_runtimes.sh'
+    reason = f'needs {", ".join(FORMATS[name].modules)}: {FORMATS[name].pip}'
     return pytest.param(name, marks=pytest.mark.skipif(not installed(FORMATS[name]), reason=reason))
 
 
