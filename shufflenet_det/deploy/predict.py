@@ -99,9 +99,7 @@ def load_predictor(
             )
         return MMDetPredictor(model, checkpoint, device, size)
     if checkpoint is not None or device is not None:
-        raise ValueError(
-            f'{model}: an exported file takes no checkpoint and no device: leave it out'
-        )
+        raise ValueError(f'{model}: an exported file takes no checkpoint and no device')
     from .runtime import Detector  # runtimes are optional requirements
 
     return Detector(model, size=size)
