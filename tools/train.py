@@ -7,7 +7,8 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch
-from shufflenet_det.training.distributed import init_distributed, leave_distributed
+from shufflenet_det.training.distributed import init_distributed, launched_rank, leave_distributed
+from shufflenet_det.training.lock import hold
 from shufflenet_det.training.own_photos import Run
 from shufflenet_det.training.verified_loading import build_runner
 
@@ -31,6 +32,8 @@ def prepare() -> Config:
     launch.check_paths(cfg, ('train', 'val'))
     work_dir = launch.work_dir_for(cfg, args.config, args.work_dir)
     launch.prepare_training(cfg, work_dir, args.amp, args.resume, args.auto_scale_lr)
+    if args.launcher == 'none' or launched_rank() == 0:
+        hold(work_dir)
     init_distributed(cfg, args.launcher, args.local_rank)
     return cfg
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from pathlib import Path
+
+TEMPORARY = re.compile(r'\..+\.\d+\.tmp')
 
 
 def replace_file(path: str | Path, content: bytes | str) -> None:
@@ -23,7 +27,6 @@ def replace_file(path: str | Path, content: bytes | str) -> None:
         if temporary.read_bytes() != content:
             raise OSError('what was read back differs from what was written')
         os.replace(temporary, path)
-        _sync_folder(path.parent)
     except OSError as error:
         raise OSError(
             error.errno,
@@ -32,17 +35,32 @@ def replace_file(path: str | Path, content: bytes | str) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Flush the names in a folder, where its file system can; the file is in place either way."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        warnings.warn(  # once: warnings are told apart by their text
+            f'{folder}: its file system does not flush folders ({error.strerror}): after a loss of '
+            'power the file before may be there in place of the last one',
+            stacklevel=3,
+        )
 
 
-def remove_leftovers(folder: str | Path) -> None:
-    """Delete what killed writers left in a folder that only this run writes to."""
-    for path in Path(folder).glob('.*.tmp'):
-        path.unlink(missing_ok=True)
+def remove_leftovers(folder: str | Path, *names: str) -> None:
+    """Delete what killed writers of files with names like these left in a folder of this run.
+
+    Args:
+        names: Patterns of the shell.
+    """
+    for name in names:
+        for path in Path(folder).glob(f'.{name}.*.tmp'):
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from torch import nn
 
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.detectors import NanoDet
+from shufflenet_det.integration.type_name import type_name
 
 from .contract import IMAGES, OUTPUTS, Expected
 from .detector_graph import BackboneGraph, DetectorGraph
@@ -119,15 +120,15 @@ def resize_of(cfg: Mapping) -> Resize | None:
         ValueError: If the pipeline changes the size by other means than Resize with a scale.
     """
     pipeline = cfg['test_dataloader']['dataset']['pipeline']
-    steps = [step for step in pipeline if step['type'] not in PASSIVE]
+    steps = [step for step in pipeline if type_name(step) not in PASSIVE]
     if not steps:
         return None
     step = steps[0]
-    known = len(steps) == 1 and step['type'] == 'Resize' and isinstance(step.get('scale'), tuple)
+    known = len(steps) == 1 and type_name(step) == 'Resize' and isinstance(step.get('scale'), tuple)
     if not known or step.get('interpolation', 'bilinear') not in INTERPOLATIONS:
         raise ValueError(
             f'test pipeline: the runtime knows one Resize(scale=(width, height)) besides '
-            f'{list(PASSIVE)}, got {[s["type"] for s in steps]}: {dict(step)}'
+            f'{list(PASSIVE)}, got {[type_name(s) for s in steps]}: {dict(step)}'
         )
     keep_ratio = step.get('keep_ratio', False)
     return Resize(tuple(step['scale']), keep_ratio, step.get('interpolation', 'bilinear'))

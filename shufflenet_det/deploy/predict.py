@@ -10,6 +10,7 @@ from numpy import ndarray
 from shufflenet_det.checkpoints.published import PUBLISHED, fetch, packaged_file
 from shufflenet_det.data.pixels import as_image, pad_thin
 from shufflenet_det.integration.config_scope import config_path
+from shufflenet_det.integration.type_name import type_name
 
 from .formats import FORMATS
 from .stream import Predictor, scale_to
@@ -39,7 +40,7 @@ class MMDetPredictor:
         load_detector, self._infer, has_gpu = _mmdetection()
         self.model = load_detector(config, checkpoint, device or ('cuda:0' if has_gpu else 'cpu'))
         for step in self.model.cfg.test_dataloader.dataset.pipeline if size else ():
-            if step.type == 'Resize':
+            if type_name(step) == 'Resize':
                 step.scale = scale_to(step.scale, size)
         self.classes = tuple(self.model.dataset_meta['classes'])
 

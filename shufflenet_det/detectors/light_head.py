@@ -16,6 +16,8 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from shufflenet_det.integration.type_name import type_name
+
 from .channels import fill_from_backbone
 from .rpn_nms import batched_nms_topk
 
@@ -130,7 +132,7 @@ class LevelRPNHead(RPNHead):
 
         Any setting but plain NMS goes to RPNHead, and so does a result without a box.
         """
-        plain = set(cfg.nms) == {'type', 'iou_threshold'} and cfg.nms['type'] == 'nms'
+        plain = set(cfg.nms) == {'type', 'iou_threshold'} and type_name(cfg.nms) == 'nms'
         if not plain or rescale or not with_nms or not len(results):
             return super()._bbox_post_process(results, cfg, rescale, with_nms, img_meta)
         if cfg.get('min_bbox_size', -1) >= 0:

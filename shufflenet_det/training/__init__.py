@@ -5,10 +5,12 @@ from shufflenet_det.data.images import CheckedLoadImage
 from shufflenet_det.data.pixels import read_image
 from shufflenet_det.data.training_check import DataError, check_training_data
 
-from .checkpoint import SafeCheckpointHook, newest_intact
+from .checkpoint import SafeCheckpointHook
 from .metric import SafeCocoMetric
+from .newest import newest_intact
 from .protection import ProtectionHook
-from .resume import ResumableBatchSampler, ResumableIterLoop, ResumableTrainLoop
+from .resume import ResumableIterLoop, ResumableTrainLoop
+from .seeded_batches import ResumableBatchSampler
 from .statistics import UnfoldBNHook
 
 __all__ = [

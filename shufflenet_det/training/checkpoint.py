@@ -1,9 +1,9 @@
-"""Checkpoints of a training: written whole, read safely, found again after a crash."""
+"""Checkpoints of a training: written whole, and what they replace is deleted afterwards."""
 
 from __future__ import annotations
 
 import io
-import logging
+import re
 from collections import deque
 from pathlib import Path
 
@@ -11,20 +11,19 @@ import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from shufflenet_det.checkpoints import read_checkpoint
 from shufflenet_det.checkpoints.atomic import remove_leftovers, replace_file
 from shufflenet_det.checkpoints.files import check_content
 
+from .newest import INTERRUPTED
 from .resume import Resumable
-from .verified_loading import STATE, lacking
+from .verified_loading import STATE
 
-INTERRUPTED = 'interrupted.pth'
 POINTER = 'last_checkpoint'
 ATOMIC = dict(backend='atomic')
+LOCAL = (dict(backend='disk'), dict(backend='local'))
 
 
 @register_backend('atomic')
@@ -53,58 +52,54 @@ def _check_saved(content: bytes, path: str | Path) -> None:
         ) from error
 
 
-def newest_intact(work_dir: str | Path) -> str | None:
-    """The newest checkpoint of a training that can be resumed; None where there is none at all.
-
-    Asks ``last_checkpoint`` first, then goes from the newest file to the oldest.
-
-    Raises:
-        ValueError: If there are checkpoints and every one is damaged; each is named.
-    """
-    damaged = []
-    for path in _candidates(Path(work_dir)):
-        try:
-            content = read_checkpoint(path)
-        except (OSError, ValueError) as error:
-            damaged.append(str(error))
-            print_log(f'not resumed from: {error}', logger='current', level=logging.WARNING)
-            continue
-        if not lacking(content):
-            return str(path)
-    if damaged:
-        raise ValueError(
-            f'{work_dir}: no checkpoint is intact:\n  ' + '\n  '.join(damaged) + '\n'
-            'restore one from a backup, or start anew with an empty work_dir'
-        )
-    return None
-
-
-def _candidates(work_dir: Path) -> list[Path]:
-    named = work_dir / POINTER
-    found = sorted(work_dir.glob('*.pth'), key=lambda p: p.stat().st_mtime_ns, reverse=True)
-    if named.is_file():
-        last = Path(named.read_text().strip())
-        # The folder may have been moved since.
-        found = [p for p in (last, work_dir / last.name) if p.is_file()] + found
-    return list(dict.fromkeys(path.resolve() for path in found))
-
-
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
     """`CheckpointHook` whose files survive a full disk and a kill at any moment.
 
-    Order: new file whole and read back, then ``last_checkpoint``, then old files are deleted.
-    What a resumed run would refuse, such as weights that are not finite, is never saved, unless
-    ``backend_args`` names another backend. Takes the arguments of `CheckpointHook`.
+    Order: new file whole and read back, then ``last_checkpoint``, then old files are deleted, of
+    those that this run wrote into its own folder. What a resumed run would refuse, such as
+    weights that are not finite, is never saved, unless ``backend_args`` names another backend.
+    Takes the arguments of `CheckpointHook`.
     """
 
     _states: list[dict] | None = None
+    _continues = False  # whether the files in the folder are those of the run that goes on
+    _best_is_new = False
+
+    def folder(self, runner: Runner) -> str:
+        """Where checkpoints go, before and in a training."""
+        if self.out_dir in (None, runner.work_dir):
+            return runner.work_dir
+        return str(Path(self.out_dir, Path(runner.work_dir).name))
 
     def before_train(self, runner: Runner) -> None:
-        self.backend_args = self.backend_args or ATOMIC
+        if self.file_client_args in LOCAL:
+            self.file_client_args = None
+        if self.file_client_args is None:
+            self.backend_args = self.backend_args or ATOMIC
+        self._forget_others(runner)
         super().before_train(runner)
         if is_main_process():
-            remove_leftovers(self.out_dir)
+            remove_leftovers(self.out_dir, '*.pth', POINTER)
+
+    def _forget_others(self, runner: Runner) -> None:
+        """Keep of the files to be deleted one day, which the checkpoint names, only our own."""
+        folder, source = Path(self.folder(runner)), Path(runner._load_from or '')
+        self._continues = runner._resume and source.parent.resolve() in (
+            folder.resolve(), Path(runner.work_dir).resolve(),
+        )  # fmt: skip
+        info = runner.message_hub.runtime_info
+        if 'keep_ckpt_ids' in info:
+            ids = info['keep_ckpt_ids'] if self._continues else []
+            runner.message_hub.update_info('keep_ckpt_ids', [i for i in ids if type(i) is int])
+        for key in [key for key in info if key.split('_')[:2] == ['best', 'ckpt']]:
+            name = Path(str(info[key])).name
+            own = self._continues and self._is_best(name)
+            runner.message_hub.update_info(key, str(folder / name) if own else None)
+
+    def _is_best(self, name: str) -> bool:
+        step = re.sub(r'\\\{[^}]*\\\}', r'\\d+', re.escape(self.filename_tmpl))
+        return bool(re.fullmatch(rf'best_.+_{step}', name))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if self._states is not None:
@@ -114,35 +109,36 @@ class SafeCheckpointHook(CheckpointHook):
             torch.save(checkpoint, buffer)
             _check_saved(buffer.getvalue(), self.last_ckpt or self.out_dir)
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        loop = runner._train_loop
-        if not runner._resume or not isinstance(loop, Resumable):
-            return
-        states = checkpoint.get(STATE)
-        if states is None or len(states) != runner.world_size:
-            had = 'none' if states is None else f'those of {len(states)} ranks'
-            runner.logger.warning(
-                f'random states: the checkpoint has {had}, {runner.world_size} needed; the run '
-                'goes on, but not bit-identical'
-            )
-            return
-        loop.load_state(states[runner.rank])
-
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        """As mmengine does, but the former best file goes only when the new one is there."""
+        """As mmengine does, but the former best file goes only when the new one is there.
+
+        The last checkpoint, which is to name the best, is saved again when all hooks have seen
+        the validation.
+        """
         kept = {'best_ckpt_path': None, 'best_ckpt_path_dict': {}, **vars(self)}
         former, formers = kept['best_ckpt_path'], kept['best_ckpt_path_dict']
         self.best_ckpt_path, self.best_ckpt_path_dict = None, dict.fromkeys(formers)
+        last, self.last_ckpt = self.last_ckpt, None
         try:
             super()._save_best_checkpoint(runner, metrics)
         finally:
+            self.last_ckpt = last
             saved, news = self.best_ckpt_path, self.best_ckpt_path_dict
             self.best_ckpt_path = saved or former
             self.best_ckpt_path_dict = {key: news[key] or formers[key] for key in formers}
+        self._best_is_new = bool(saved or any(news.values()))
         replaced = [(former, saved), *((formers[key], news[key]) for key in formers)]
-        for old, new in replaced if is_main_process() else ():
-            if old and new and old != new and self.file_backend.isfile(old):
-                self.file_backend.remove(old)
+        self._delete(old for old, new in replaced if old and new and old != new)
+
+    def after_val(self, runner: Runner) -> None:
+        loop = runner._train_loop
+        if isinstance(loop, Resumable):
+            loop.validated = loop.iter
+        if self._best_is_new and self.last_ckpt is not None:
+            step = runner.epoch if self.by_epoch else runner.iter
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            self._save_checkpoint_with_step(runner, step, meta)
+        self._best_is_new = False
 
     def save_interrupted(self, runner: Runner, epoch: int, iteration: int) -> str:
         """Save now, to be resumed after ``iteration`` iterations; returns the path."""
@@ -157,11 +153,14 @@ class SafeCheckpointHook(CheckpointHook):
             self.keep_ckpt_ids = deque(kept[-self.max_keep_ckpts :])
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
         self._write(runner, self.filename_tmpl.format(step), meta)
-        if is_main_process():
-            names = [self.filename_tmpl.format(old) for old in outdated] + [INTERRUPTED]
-            for path in (self.file_backend.join_path(self.out_dir, name) for name in names):
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
+        names = [self.filename_tmpl.format(old) for old in outdated]
+        names += [INTERRUPTED] if self._continues else []
+        self._delete(self.file_backend.join_path(self.out_dir, name) for name in names)
+
+    def _delete(self, paths) -> None:
+        for path in paths if is_main_process() else ():
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
 
     def _write(self, runner: Runner, name: str, meta: dict) -> None:
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
@@ -172,6 +171,7 @@ class SafeCheckpointHook(CheckpointHook):
         runner.save_checkpoint(
             self.out_dir,
             name,
+            file_client_args=self.file_client_args,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
             meta=meta,

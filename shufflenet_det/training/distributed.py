@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
+
+T = TypeVar('T')
 
 
 def init_distributed(cfg: Config, launcher: str, local_rank: int = 0) -> None:
@@ -28,6 +33,12 @@ def init_distributed(cfg: Config, launcher: str, local_rank: int = 0) -> None:
     torch.distributed.init_process_group(backend='gloo')
 
 
+def launched_rank() -> int:
+    """The rank that a launcher gave this process, before there is a process group."""
+    names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+    return int(next((os.environ[name] for name in names if name in os.environ), 0))
+
+
 def leave_distributed() -> None:
     """Leave the process group once all ranks are done, if there is one.
 
@@ -36,3 +47,41 @@ def leave_distributed() -> None:
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+
+
+def by_main_process(decide: Callable[[], T]) -> T:
+    """What the main process decides, on every rank.
+
+    Raises:
+        Exception: On every rank, what the main process raised.
+    """
+    answer: list = [None, None]
+    if is_main_process():
+        try:
+            answer[0] = decide()
+        except Exception as error:
+            answer[1] = error
+    broadcast_object_list(answer)
+    if answer[1] is not None:
+        raise answer[1]
+    return answer[0]
+
+
+def on_every_rank(act: Callable[[], T]) -> T:
+    """What each rank finds; none goes on alone where another cannot.
+
+    Raises:
+        Exception: What the rank itself raised, or else that of the first rank with one.
+    """
+    result, error = None, None
+    try:
+        result = act()
+    except Exception as raised:
+        error = raised
+    errors = all_gather_object(error and f'rank {get_rank()}: {error}')
+    if error is not None:
+        raise error
+    others = [each for each in errors if each]
+    if others:
+        raise ValueError(others[0])
+    return result

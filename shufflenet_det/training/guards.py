@@ -1,18 +1,14 @@
-"""Guards of a training iteration: numbers that are not finite, and SIGTERM."""
+"""Guard of a training iteration: numbers that are not finite."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 from collections.abc import Mapping
 from functools import partial
-from multiprocessing.util import register_after_fork
 from pathlib import Path
 
 import torch
-from mmengine.dist import all_reduce, get_rank, is_distributed
+from mmengine.dist import get_rank
 from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
@@ -48,8 +44,12 @@ class FiniteGuard:
         self._tested: set[Optimizer] = set()  # those whose gradients are known to be finite
         model = runner.model
         self.model: nn.Module = model.module if is_model_wrapper(model) else model
-        self._parse_losses = self.model.parse_losses
-        self.model.parse_losses = self._checked_losses
+        self._parse_losses = getattr(self.model, 'parse_losses', None)
+        if self._parse_losses is None:
+            name = type(self.model).__name__
+            runner.logger.warning(f'{name} has no parse_losses: gradients are guarded, losses not')
+        else:
+            self.model.parse_losses = self._checked_losses
         wrapper = runner.optim_wrapper
         wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
         self._hooks = [w.optimizer.register_step_pre_hook(self._check_gradients) for w in wrappers]
@@ -59,7 +59,7 @@ class FiniteGuard:
 
     def remove(self) -> None:
         """Leave model and optimizers as they were."""
-        del self.model.parse_losses
+        vars(self.model).pop('parse_losses', None)
         for hook in self._hooks:
             hook.remove()
         for wrapper in self._clipping:
@@ -112,41 +112,3 @@ class FiniteGuard:
             f'saved. The images of the batch are in {path}; check them with '
             'tools/check_dataset.py, then lower the learning rate or clip gradients'
         )
-
-
-class StopRequest:
-    """Notes SIGTERM, by which schedulers announce that a machine is taken away.
-
-    Only the main thread may handle signals: a training in another one is ended by SIGTERM. So is
-    a forked process: Python would call a handler only once what it waits for has come.
-    """
-
-    EXIT_CODE = 128 + signal.SIGTERM
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._owner = os.getpid()
-        self._handles = threading.current_thread() is threading.main_thread()
-        if self._handles:
-            self._previous = signal.signal(signal.SIGTERM, self._note)
-            register_after_fork(self, StopRequest.remove)  # forgotten with this object
-
-    def _note(self, number: int, frame: object) -> None:
-        if os.getpid() != self._owner:  # a forked process that has not removed it yet
-            os._exit(self.EXIT_CODE)
-        self._asked = True
-
-    def pending(self) -> bool:
-        """Whether any rank was asked to stop; every rank must call it equally often."""
-        if not is_distributed():
-            return self._asked
-        backend = torch.distributed.get_backend()
-        flag = torch.tensor(int(self._asked), device='cuda' if backend == 'nccl' else 'cpu')
-        all_reduce(flag, 'max')
-        return bool(flag)
-
-    def remove(self) -> None:
-        """Handle SIGTERM as before."""
-        if self._handles:
-            self._handles = False
-            signal.signal(signal.SIGTERM, self._previous)

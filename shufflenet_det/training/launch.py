@@ -12,7 +12,15 @@ from mmdet.registry import METRICS
 from mmengine.config import Config, ConfigDict, DictAction
 
 from shufflenet_det.data.training_check import check_training_data, datasets
+from shufflenet_det.integration.type_name import type_name
 
+from .amended_config import (
+    check_decay,
+    move_root,
+    protected,
+    read_through_this_package,
+    without_workers,
+)  # fmt: skip
 from .options import apply_options, option_names, option_path
 from .own_photos import Run, settle
 
@@ -22,12 +30,6 @@ HOW_TO_GET_COCO = (
     'environment variable COCO_ROOT or --cfg-options data_root=DIR. Without COCO, '
     '`python tools/make_demo_data.py` and configs/demo/lighthead_snv2_demo.py need no download.'
 )
-
-CHECKED = {
-    'CocoDataset': 'CheckedCocoDataset', 'XMLDataset': 'CheckedXMLDataset',
-    'VOCDataset': 'CheckedVOCDataset', 'CocoMetric': 'SafeCocoMetric',
-}  # fmt: skip
-"""Types of MMDetection -> those with the same settings that read through this package."""
 
 
 def load_config(
@@ -42,7 +44,8 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ValueError: If it is no Python, with path and line; as ``apply_options`` and ``settle``.
+        ValueError: If it is no Python, with path and line; if a weight decay is scaled that is not
+            there; as ``apply_options`` and ``settle``.
     """
     try:
         if '::' in str(path):
@@ -55,38 +58,14 @@ def load_config(
     apply_options(cfg, named)
     old_root = cfg.get('data_root')
     cfg.merge_from_dict(options)
+    without_workers(cfg)
+    check_decay(cfg)
     new_root = cfg.get('data_root')
     if old_root is not None and new_root != old_root:
-        _move_root(cfg._cfg_dict, str(old_root), str(new_root))
+        move_root(cfg._cfg_dict, str(old_root), str(new_root))
     if protected(cfg):
-        _read_through_this_package(cfg)
+        read_through_this_package(cfg)
     return cfg
-
-
-def protected(cfg: Config) -> bool:
-    """Whether a config switches `ProtectionHook` on."""
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
-    return any(isinstance(hook, Mapping) and hook.get('type') == 'ProtectionHook' for hook in hooks)
-
-
-def _read_through_this_package(cfg: Config) -> None:
-    """What ProtectionHook does, before a file that MMDetection itself cannot open is opened."""
-    for split in ('train', 'val', 'test'):
-        evaluators = cfg.get(f'{split}_evaluator') or []
-        parts = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-        for part in [*datasets(cfg.get(f'{split}_dataloader') or {}), *parts]:
-            if isinstance(part.get('type'), str):
-                part['type'] = CHECKED.get(part['type'].removeprefix('mmdet.'), part['type'])
-
-
-def _move_root(node, old: str, new: str) -> None:
-    old, new = old.rstrip('/'), new.rstrip('/')
-    items = node.items() if isinstance(node, Mapping) else enumerate(node)
-    for key, value in list(items):
-        if isinstance(value, str) and (value == old or value.startswith(old + '/')):
-            node[key] = new + value[len(old) :]
-        elif isinstance(value, (dict, list)):
-            _move_root(value, old, new)
 
 
 def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
@@ -204,16 +183,17 @@ def _show_each_class(cfg: Config) -> None:
     """Let the test evaluators that can show each class do so; VOCMetric always does."""
     given = cfg.test_evaluator
     evaluators = given if isinstance(given, (list, tuple)) else [given]
-    names = [str(evaluator.get('type')) for evaluator in evaluators]
-    chosen = [e for e, name in zip(evaluators, names, strict=True) if _takes_classwise(name)]
+    names = [type_name(evaluator) for evaluator in evaluators]
+    chosen = [evaluator for evaluator in evaluators if _takes_classwise(evaluator.get('type'))]
     for evaluator in chosen:
         evaluator.classwise = True
-    if not chosen and 'VOCMetric' not in [name.rpartition('.')[2] for name in names]:
+    if not chosen and 'VOCMetric' not in names:
         raise ValueError(f'--classwise: no metric of test_evaluator shows each class: {names}')
 
 
-def _takes_classwise(metric: str) -> bool:
-    bases = getattr(METRICS.get(metric), '__mro__', ())
+def _takes_classwise(metric: str | type) -> bool:
+    kind = METRICS.get(metric) if isinstance(metric, str) else metric
+    bases = getattr(kind, '__mro__', ())
     return any('classwise' in signature(base.__init__).parameters for base in bases)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 
 from shufflenet_det.integration.config_scope import config_root
+from shufflenet_det.integration.type_name import type_name
 
 RESIZING = ('Resize', 'RandomResize', 'RandomChoiceResize')
 
@@ -78,15 +79,16 @@ def roi_box_heads(cfg: Config, **settings) -> None:
     """Change every box head of the RoI head; a cascade has several."""
     heads = cfg.model.get('roi_head', {}).get('bbox_head')
     if heads is None:
-        raise ValueError(f'{cfg.model.type} has no model.roi_head.bbox_head; leave it out')
+        raise ValueError(f'{type_name(cfg.model)} has no model.roi_head.bbox_head; leave it out')
     for head in heads if isinstance(heads, list) else [heads]:
         head.update(settings)
 
 
 def light_head(cfg: Config, **settings) -> None:
     """Change parts that only a Light-Head R-CNN has."""
-    if cfg.model.type != 'LightHeadRCNN':
-        raise ValueError(f'{cfg.model.type} is no LightHeadRCNN, whose parts it sets; leave it out')
+    if type_name(cfg.model) != 'LightHeadRCNN':
+        name = type_name(cfg.model)
+        raise ValueError(f'{name} is no LightHeadRCNN, whose parts it sets; leave it out')
     cfg.merge_from_dict(dict(model=settings))
 
 
@@ -104,7 +106,7 @@ def mosaic_mixup(
 ) -> None:
     """Mix images behind the loading steps of the training pipelines, whose other steps follow."""
     dataset = cfg.train_dataloader.dataset
-    if dataset.type == 'MultiImageMixDataset':
+    if type_name(dataset) == 'MultiImageMixDataset':
         raise ValueError('the training data of the config are mixed already; leave it out')
     pipelines = list(_pipelines(dataset))
     first, index = _resizing(pipelines)[0]
@@ -147,7 +149,7 @@ def base_scale(step: Mapping) -> tuple[int, int]:
     """Width and height that a resizing step aims at; of several, the middle one."""
     scales = step.get('scales', step.get('scale'))
     if scales is None:
-        raise ValueError(f'{step["type"]} of the pipeline has no scale; give it one')
+        raise ValueError(f'{type_name(step)} of the pipeline has no scale; give it one')
     if not isinstance(scales[0], Sequence):
         scales = [scales]
     middle = sorted(scales, key=lambda scale: scale[0] * scale[1])[len(scales) // 2]
@@ -175,7 +177,7 @@ def _resizing(pipelines: Iterable[list]) -> list[tuple[list, int]]:
     """Where pipelines resize first, one place each."""
     found = []
     for pipeline in pipelines:
-        places = [i for i, step in enumerate(pipeline) if step['type'] in RESIZING]
+        places = [i for i, step in enumerate(pipeline) if type_name(step) in RESIZING]
         found += [(pipeline, places[0])] if places else []
     if not found:
         raise ValueError(f'no pipeline has a step of type {RESIZING}; add one')
@@ -184,7 +186,7 @@ def _resizing(pipelines: Iterable[list]) -> list[tuple[list, int]]:
 
 def _loaded(pipeline: list) -> int:
     """How many steps of a pipeline load image and annotations."""
-    return 1 + max(i for i, step in enumerate(pipeline) if 'Load' in step['type'])
+    return 1 + max(i for i, step in enumerate(pipeline) if 'Load' in type_name(step))
 
 
 STEPS = {

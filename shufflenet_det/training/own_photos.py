@@ -17,6 +17,7 @@ from mmengine.config import Config
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.data.annotations import DataError
 from shufflenet_det.data.own_set import SPLITS, OwnSet, read_own_set
+from shufflenet_det.integration.type_name import type_name
 
 from .decisions import CHOSEN, Recipe, Settings, count, decide
 from .options import RESIZING
@@ -188,7 +189,7 @@ def _apply(cfg: Config, record: Mapping, folder: Path) -> None:
 
 def _resize(pipeline: list, size: int) -> None:
     for step in pipeline:
-        if step.type in RESIZING:
+        if type_name(step) in RESIZING:
             step.scale = (size, size)
 
 

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
 from typing import TypeVar
 
 from mmcv.transforms import LoadImageFromFile
 from mmdet.evaluation import CocoMetric
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
 
 from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.images import POLICIES, CheckedLoadImage
 from shufflenet_det.data.training_check import check_training_data, read_anew
 
-from .checkpoint import SafeCheckpointHook, newest_intact
-from .guards import FiniteGuard, StopRequest
+from .checkpoint import SafeCheckpointHook
+from .distributed import by_main_process
+from .guards import FiniteGuard
+from .kept_values import caching_transforms
+from .lock import hold, release
 from .metric import SafeCocoMetric
 from .monitors import check_monitors
+from .newest import newest_intact
+from .pipelines import image_loaders, pipelines_of, plain_dataset, settings_of
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
+from .signals import StopRequest, exit_code
 from .verified_loading import verify_loading
 
 T = TypeVar('T')
 RESUMABLE = {EpochBasedTrainLoop: ResumableTrainLoop, IterBasedTrainLoop: ResumableIterLoop}
+NO_BATCH = 600
+"""Seconds after which data workers that give no batch, for a hung disk, are an error."""
 
 
 def _as(kind: type[T], plain: object) -> T:
@@ -31,28 +41,6 @@ def _as(kind: type[T], plain: object) -> T:
     made = kind.__new__(kind)
     made.__dict__.update(plain.__dict__)
     return made
-
-
-def _settings(loop: BaseLoop) -> dict:
-    """The arguments that a training loop of mmengine was built with."""
-    limit = 'max_epochs' if isinstance(loop, EpochBasedTrainLoop) else 'max_iters'
-    changes = zip(loop.dynamic_milestones[1:], loop.dynamic_intervals[1:], strict=True)
-    return {
-        limit: getattr(loop, limit), 'val_begin': loop.val_begin,
-        'val_interval': loop.val_interval, 'dynamic_intervals': list(changes) or None,
-    }  # fmt: skip
-
-
-def image_loaders(dataset: object) -> list[tuple[list, int]]:
-    """Where the pipelines of a dataset, through its wrappers, load images."""
-    found, pending = [], [dataset]
-    while pending:
-        current = pending.pop()
-        pending += [current.dataset] if hasattr(current, 'dataset') else []
-        pending += list(getattr(current, 'datasets', []))
-        steps = getattr(getattr(current, 'pipeline', None), 'transforms', [])
-        found += [(steps, i) for i, s in enumerate(steps) if isinstance(s, LoadImageFromFile)]
-    return found
 
 
 @HOOKS.register_module()
@@ -80,28 +68,40 @@ class ProtectionHook(Hook):
         self._guard: FiniteGuard | None = None
         self._stop: StopRequest | None = None
         self._loaders: list[CheckedLoadImage] = []
+        self._pipelines: list[list] = []
 
     def before_run(self, runner: Runner) -> None:
         verify_loading(runner)
         trains = isinstance(runner._train_loop, BaseLoop)  # until it is built, a dict
         if trains:
-            check_training_data(runner.cfg)
+            by_main_process(lambda: hold(runner.work_dir))
+            check_training_data(settings_of(runner))
             check_monitors(runner)
             read_anew(runner._train_loop.dataloader.dataset)
             self._protect_training(runner)
-            self._loaders = self._protect_images(runner, runner._train_loop)
+            self._protect_train_images(runner)
         for loop in (runner._val_loop, runner._test_loop):
             if hasattr(loop, 'evaluator'):
-                self._protect_images(runner, loop)
-                by_name = read_anew(loop.dataloader.dataset)
-                metrics = loop.evaluator.metrics
-                for index, metric in enumerate(metrics):
-                    if type(metric) is CocoMetric:
-                        metrics[index] = _as(SafeCocoMetric, metric)
-                        if by_name:
-                            metrics[index].read_anew()
-        if trains and runner._resume and runner._load_from is None:
-            runner._load_from = newest_intact(runner.work_dir)
+                self._protect_evaluation(runner, loop)
+        if trains:
+            self._leave_no_trace(runner)
+            self._choose_checkpoint(runner)
+
+    def _protect_evaluation(self, runner: Runner, loop: BaseLoop) -> None:
+        self._protect_images(runner, loop)
+        by_name = read_anew(loop.dataloader.dataset)
+        metrics = loop.evaluator.metrics
+        for index, metric in enumerate(metrics):
+            if type(metric) is CocoMetric:
+                metrics[index] = _as(SafeCocoMetric, metric)
+                if by_name:
+                    metrics[index].read_anew()
+
+    def _choose_checkpoint(self, runner: Runner) -> None:
+        """What a resumed run goes on from, the same on every rank."""
+        folders = [h.folder(runner) for h in runner._hooks if isinstance(h, SafeCheckpointHook)]
+        if runner._resume and runner._load_from is None:
+            runner._load_from = by_main_process(lambda: newest_intact(runner.work_dir, *folders))
             runner._resume = runner._load_from is not None
             if not runner._resume:
                 runner.logger.warning(f'{runner.work_dir}: nothing to resume, a new training')
@@ -113,15 +113,30 @@ class ProtectionHook(Hook):
         loop, config = runner._train_loop, runner._train_dataloader
         resumable = RESUMABLE.get(type(loop))
         if resumable and isinstance(config, dict):
-            loader = {k: v for k, v in config.items() if k != 'num_batch_per_epoch'}
-            loader['dataset'] = loop.dataloader.dataset
-            runner._train_loop = resumable(runner, loader, **_settings(loop))
+            loader = dict(config, dataset=plain_dataset(loop.dataloader.dataset))
+            runner._train_loop = resumable.in_place_of(loop, loader)
         if not isinstance(runner._train_loop, Resumable):
             name = type(runner._train_loop).__name__
             runner.logger.warning(f'{name}: resuming is not bit-identical with this loop')
 
+    def _protect_train_images(self, runner: Runner) -> None:
+        """Again where a hook has exchanged the pipeline."""
+        dataset = runner._train_loop.dataloader.dataset
+        if self._pipelines == (pipelines := [list(steps) for steps in pipelines_of(dataset)]):
+            return
+        self._loaders = self._protect_images(runner, runner._train_loop)
+        self._pipelines = [list(steps) for steps in pipelines_of(dataset)]
+        caching = caching_transforms(pipelines)
+        if caching:
+            runner.logger.warning(
+                f'{", ".join(caching)} mix images with those that their data worker loaded before: '
+                'resuming is not bit-identical with them'
+            )
+
     def _protect_images(self, runner: Runner, loop: object) -> list[CheckedLoadImage]:
         loaders = []
+        if isinstance(loop.dataloader, DataLoader) and loop.dataloader.num_workers:
+            loop.dataloader.timeout = loop.dataloader.timeout or NO_BATCH
         for steps, index in image_loaders(loop.dataloader.dataset):
             if type(steps[index]) is LoadImageFromFile:
                 steps[index] = _as(CheckedLoadImage, steps[index])
@@ -134,54 +149,86 @@ class ProtectionHook(Hook):
             loaders.append(steps[index])
         return loaders
 
+    def _leave_no_trace(self, runner: Runner) -> None:
+        """Let the training, however it ends, give back what before_train and the lock took."""
+        run = runner._train_loop.run
+
+        def run_and_clean() -> nn.Module:
+            try:
+                return run()
+            finally:
+                for taken in filter(None, (self._guard, self._stop)):
+                    taken.remove()
+                self._guard = self._stop = None
+                release(runner.work_dir)
+
+        runner._train_loop.run = run_and_clean
+
     def before_train(self, runner: Runner) -> None:
         self._guard = FiniteGuard(runner)
         self._stop = StopRequest()
 
-    def after_train(self, runner: Runner) -> None:
-        self._guard.remove()
-        self._stop.remove()
+    def before_train_epoch(self, runner: Runner) -> None:
+        self._protect_train_images(runner)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         self._guard.batch = data_batch
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
-        if self._stop.pending():
-            self._leave(runner, runner.iter + 1)
+        self._leave_if_asked(runner, runner.iter + 1)
 
     def after_test_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         self._check_outputs(runner._test_loop, outputs)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
         self._check_outputs(runner._val_loop, outputs)
-        if self._stop is not None and self._stop.pending():
-            self._leave(runner, runner.iter)
+        if self._stop is not None:
+            self._leave_if_asked(runner, runner.iter, averaged=True)
+
+    def after_val(self, runner: Runner) -> None:
+        if self._stop is not None:
+            self._leave_if_asked(runner, runner.iter)
 
     def _check_outputs(self, loop: BaseLoop, outputs: object) -> None:
         """What SafeCocoMetric does, for evaluations without one: before anything is scored."""
-        if any(isinstance(metric, SafeCocoMetric) for metric in loop.evaluator.metrics):
+        evaluator = getattr(loop, 'evaluator', None)
+        if evaluator is None or not isinstance(outputs, (list, tuple)):
             return
-        classes = (loop.evaluator.dataset_meta or {}).get('classes', ())
-        for sample in outputs if isinstance(outputs, Sequence) else ():
+        if any(isinstance(metric, SafeCocoMetric) for metric in evaluator.metrics):
+            return
+        classes = (evaluator.dataset_meta or {}).get('classes', ())
+        for sample in outputs:
             found = getattr(sample, 'pred_instances', None)
             if found is not None and {'bboxes', 'scores', 'labels'} <= set(found.keys()):
                 parts = (found[k].cpu().numpy() for k in ('bboxes', 'scores', 'labels'))
                 check_predictions(sample.metainfo.get('img_id'), *parts, len(classes))
 
-    def _leave(self, runner: Runner, iteration: int) -> None:
+    def _leave_if_asked(self, runner: Runner, iteration: int, averaged: bool = False) -> None:
+        """Save and end, if a signal came.
+
+        Args:
+            iteration: Iterations that are done.
+            averaged: Whether `EMAHook` has put its averages in the place of the weights.
+        """
+        number = self._stop.pending()
+        if not number:
+            return
+        for hook in runner._hooks if averaged else ():
+            if isinstance(hook, EMAHook):
+                hook._swap_ema_parameters()
         saved = 'nothing was saved'
         for hook in runner._hooks:
             if isinstance(hook, SafeCheckpointHook):
                 path = hook.save_interrupted(runner, runner.epoch, iteration)
                 saved = f'saved {path} after iteration {iteration}, go on with --resume'
-        runner.logger.warning(f'SIGTERM: {saved}')
-        raise SystemExit(StopRequest.EXIT_CODE)
+        runner.logger.warning(f'{signal.Signals(number).name}: {saved}')
+        raise SystemExit(exit_code(number))
 
     def after_train_epoch(self, runner: Runner) -> None:
         self._report_skipped(runner, f'epoch {runner.epoch + 1}')
 
     def before_val(self, runner: Runner) -> None:
-        if self._loaders:  # else no training: asking for its iteration would build one
+        if isinstance(runner._train_loop, BaseLoop):  # else runner.iter would build it
             self._report_skipped(runner, f'iteration {runner.iter}')  # loops without epochs
 
     def _report_skipped(self, runner: Runner, until: str) -> None:

@@ -4,86 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mmengine.dist import get_rank
-from mmengine.registry import DATA_SAMPLERS, LOOPS
+from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import nn
-from torch.utils.data import BatchSampler, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
-from .rng import capture_rng, restore_rng, seeded
-
-
-class SeededBatch(list):
-    """Indices of one batch and the key of its random numbers."""
-
-    def __init__(self, indices: list[int], key: tuple[int, ...]) -> None:
-        super().__init__(indices)
-        self.key = key
-
-
-class SeededFetch:
-    """Loads a :class:`SeededBatch`: what is drawn depends on its key, not on the worker's past."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def __call__(self, batch: SeededBatch) -> list:
-        with seeded(batch.key):
-            return [self.dataset[index] for index in batch]
-
-
-@DATA_SAMPLERS.register_module()
-class ResumableBatchSampler(Sampler):
-    """Yields the batches of another batch sampler as :class:`SeededBatch`, from a given one on.
-
-    Args:
-        sampler: Yields indices.
-        batch_size: Images per batch.
-        inner: Config of the batch sampler; None takes torch's.
-        drop_last: Leave out a last, smaller batch; for torch's batch sampler.
-    """
-
-    def __init__(
-        self, sampler: Sampler, batch_size: int, inner: dict | None = None, drop_last: bool = False
-    ) -> None:
-        self.sampler = sampler
-        if inner is None:
-            self.inner = BatchSampler(sampler, batch_size, drop_last)
-        else:
-            self.inner = DATA_SAMPLERS.build(
-                dict(inner), default_args=dict(sampler=sampler, batch_size=batch_size)
-            )
-        self.begin(seed=0, epoch=0, skip=0)
-
-    def begin(self, seed: int, epoch: int, skip: int, endless: bool = False) -> None:
-        """The next iteration leaves out ``skip`` batches, without loading them.
-
-        Args:
-            endless: Go on with the next epoch where one ends; ``skip`` counts through all.
-        """
-        self.seed, self.epoch, self.skip, self.endless = seed, epoch, skip, endless
-
-    def __iter__(self) -> Iterator[SeededBatch]:
-        epoch, position = self.epoch, 0
-        while True:
-            before = position
-            for batch in self.inner:
-                if position >= self.skip:
-                    yield SeededBatch(batch, (self.seed, get_rank(), epoch, position))
-                position += 1
-            if not self.endless:
-                return
-            if position == before:
-                raise ValueError(
-                    f'{type(self.sampler).__name__} gives no batch: the data set is empty, or '
-                    'smaller than a batch under drop_last'
-                )
-            epoch += 1
-            if hasattr(self.sampler, 'set_epoch'):
-                self.sampler.set_epoch(epoch)
-
-    def __len__(self) -> int:
-        return len(self.inner)
+from .kept_values import kept_values, set_kept_values
+from .rng import capture_rng, restore_rng
+from .seeded_batches import SeededFetch
 
 
 def _seed_fetching(dataset: Dataset) -> None:
@@ -105,10 +33,20 @@ class Resumable:
 
     Random numbers of the data are keyed by seed, rank, epoch and batch, those of the model go on
     from the state in the checkpoint, as do gradients that are being accumulated. Building
-    iterators and validating draw from neither.
+    iterators and validating draw from neither. A validation that a stop cut off is made up for.
     """
 
     _rng: dict | None = None  # set where the next iteration does not start from the present state
+    validated: int | None = None  # iterations at the last validation
+
+    @classmethod
+    def in_place_of(cls, plain: BaseLoop, dataloader: Mapping) -> Resumable:
+        """This loop with the settings of one of mmengine's, and a config of its data loader."""
+        limit = 'max_epochs' if isinstance(plain, EpochBasedTrainLoop) else 'max_iters'
+        made = cls(plain.runner, dataloader, **{limit: getattr(plain, limit)})
+        for name in ('val_begin', 'val_interval', 'dynamic_milestones', 'dynamic_intervals'):
+            setattr(made, name, getattr(plain, name))
+        return made
 
     @property
     def sampler(self) -> Sampler:
@@ -120,28 +58,32 @@ class Resumable:
         return dict(
             rng=self._rng or capture_rng(),
             sampler_seed=getattr(self.sampler, 'seed', None),
-            batches=len(self.dataloader),
+            validated=self.validated,
+            kept=kept_values(self.runner),
             gradients={
                 name: weight.grad.cpu()
                 for name, weight in self.runner.model.named_parameters()
                 if weight.grad is not None  # summed up for a step that is still to come
             },
+            **self.division(),
         )
 
-    def load_state(self, state: dict) -> None:
-        """Go on from :meth:`state`.
+    def division(self) -> dict[str, int]:
+        """How the data are divided: images, images of a batch, and batches of an epoch."""
+        return dict(
+            images=len(self.dataloader.dataset),
+            batch_size=self.dataloader.batch_sampler.batch_size,
+            batches=len(self.dataloader),
+        )
 
-        Raises:
-            ValueError: If an epoch has another number of batches than when it was saved.
-        """
-        if state['batches'] != len(self.dataloader):
-            raise ValueError(
-                f'an epoch has {len(self.dataloader)} batches here and had {state["batches"]} when '
-                'the checkpoint was saved: resume with the same data, batch size and number of '
-                'ranks, or start from its weights with load_from instead of resume'
-            )
+    def load_state(self, state: Mapping, same_data: bool = True) -> None:
+        """Go on from :meth:`state`; gradients and random numbers fit to the same data only."""
+        self.validated = state.get('validated')
         if state['sampler_seed'] is not None:
             self.sampler.seed = state['sampler_seed']
+        set_kept_values(self.runner, state.get('kept', {}))
+        if not same_data:
+            return
         for name, weight in self.runner.model.named_parameters():
             if name in state.get('gradients', {}):
                 weight.grad = state['gradients'][name].to(weight)
@@ -155,6 +97,14 @@ class Resumable:
         self._rng = None
         return batches
 
+    def validate(self) -> None:
+        """Validate, where that is due after these iterations and was not done."""
+        if self.runner.val_loop is None or self.validated == self._iter or not self._is_due():
+            return
+        self._rng = self._rng or capture_rng()
+        self.runner.val_loop.run()
+        self.validated = self._iter
+
 
 @LOOPS.register_module()
 class ResumableTrainLoop(Resumable, EpochBasedTrainLoop):
@@ -166,6 +116,34 @@ class ResumableTrainLoop(Resumable, EpochBasedTrainLoop):
     def __init__(self, runner, dataloader: Mapping, **kwargs) -> None:
         super().__init__(runner, _resumable(dataloader), **kwargs)
         _seed_fetching(self.dataloader.dataset)
+
+    def run(self) -> nn.Module:
+        """Launch training."""
+        self.runner.call_hook('before_train')
+        if self._iter:
+            self._decide_current_val_interval()
+            self.validate()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            self.validate()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _is_due(self) -> bool:
+        between = self._iter == self._epoch * len(self.dataloader)
+        due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        return between and self._epoch >= self.val_begin and due
+
+    def begin_epoch(self) -> None:
+        """Go on at the start of an epoch, as its batches are others than when it began."""
+        start = self._epoch * len(self.dataloader)
+        self.validated = start if self.validated == self._iter else self.validated
+        self._iter = start
+
+    def is_inside(self) -> bool:
+        """Whether the iterations done are those of the epochs done, and less than one more."""
+        return 0 <= self._iter - self._epoch * len(self.dataloader) <= len(self.dataloader)
 
     def run_epoch(self) -> None:
         """Iterate the rest of the current epoch."""
@@ -211,19 +189,21 @@ class ResumableIterLoop(Resumable, IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.dataloader.batch_sampler.begin(self.runner.seed, 0, self._iter, endless=True)
         self.dataloader_iterator = self.batches()
+        if self._iter:
+            self._decide_current_val_interval()
+            self.validate()
         while self._iter < self._max_iters and not self.stop_training:
+            if self._rng is not None:  # a validation was in between
+                restore_rng(self._rng)
+                self._rng = None
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
             self._decide_current_val_interval()
-            if self._validates():
-                self._rng = capture_rng()
-                self.runner.val_loop.run()
-                restore_rng(self._rng)
-                self._rng = None
+            self.validate()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
 
-    def _validates(self) -> bool:
+    def _is_due(self) -> bool:
         due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
-        return self.runner.val_loop is not None and self._iter >= self.val_begin and due
+        return self._iter >= self.val_begin and due

@@ -9,6 +9,7 @@ from mmengine.config import Config, ConfigDict
 
 from shufflenet_det.checkpoints.download import resolve
 from shufflenet_det.integration.config_scope import config_root
+from shufflenet_det.integration.type_name import type_name
 
 GIVEN = 'load_from'
 
@@ -58,7 +59,9 @@ def _scratch(cfg: Config) -> None:
 
 def _load_nothing(cfg: Config) -> None:
     for part in cfg.model.values():
-        if isinstance(part, dict) and (part.get('init_cfg') or {}).get('type') == 'Pretrained':
+        if isinstance(part, dict) and type_name(part.get('init_cfg') or {}).startswith(
+            'Pretrained'
+        ):
             part.init_cfg = None
 
 

@@ -10,15 +10,20 @@ from mmengine.runner import Runner
 
 from shufflenet_det.checkpoints.models import load_model, read_mmengine
 
-STATE = 'training_state'
-"""Key of the ``Resumable.state()`` of every rank, in checkpoints of such loops."""
+from .agreement import DATA, EMA, STATE, differences
+from .distributed import on_every_rank
+from .resume import Resumable, ResumableTrainLoop
 
 STATE_KEYS = {'rng', 'sampler_seed', 'batches'}
+
+REVISED = ((r'^module\.', ''),)
+"""What mmengine takes off the names of weights."""
 
 NEEDED = {
     'meta': {'epoch', 'iter'},
     'message_hub': {'log_scalars', 'runtime_info', 'resumed_keys'},
     'optimizer': set(),
+    'state_dict': set(),
 }
 """Part of a checkpoint -> what it holds where a training can be resumed from it."""
 
@@ -39,31 +44,33 @@ def verify_loading(runner: Runner) -> None:
         name = type(runner).__name__
         runner.logger.warning(f'{name} loads checkpoints by itself: they are not verified')
         return
-    runner.load_checkpoint = partial(_load, runner, None)
+    runner.load_checkpoint = partial(_load, runner)
     runner.resume = partial(_resume, runner)
 
 
 def _load(
     runner: Runner,
-    needed: Sequence[str] | None,
     filename: str,
     map_location: object = 'cpu',
     strict: bool = False,
-    revise_keys: Sequence[tuple[str, str]] = ((r'^module\.', ''),),
+    revise_keys: Sequence[tuple[str, str]] = REVISED,
 ) -> dict:
     """As ``Runner.load_checkpoint``; tensors stay on the CPU, from where models take them.
 
     Raises:
-        ValueError, OSError: As ``read_mmengine`` and ``load_model``; if the file lacks a part.
+        ValueError, OSError: As ``read_mmengine`` and ``load_model``.
     """
-    checkpoint = read_mmengine(str(filename))
-    lacks = lacking(checkpoint, needed) if needed else ()
-    if lacks:
-        raise ValueError(
-            f'{filename}: a training cannot be resumed from it, it lacks {", ".join(lacks)}: it '
-            'holds weights only, or another version wrote it. Start from its weights with '
-            'load_from instead of resume'
-        )
+    return _take(runner, read_mmengine(str(filename)), filename, map_location, strict, revise_keys)
+
+
+def _take(
+    runner: Runner,
+    checkpoint: dict,
+    filename: str,
+    map_location: object = 'cpu',
+    strict: bool = False,
+    revise_keys: Sequence[tuple[str, str]] = REVISED,
+) -> dict:
     if 'state_dict' not in checkpoint:  # which mmengine's EMAHook asks for
         checkpoint = dict(state_dict=checkpoint)
     runner.call_hook('after_load_checkpoint', checkpoint=checkpoint)
@@ -79,15 +86,65 @@ def _resume(
     resume_param_scheduler: bool = True,
     map_location: object = 'default',
 ) -> None:
-    """As ``Runner.resume``, from a file that is known to hold what is needed."""
+    """As ``Runner.resume``, from a file that is known to hold what is needed and to fit.
+
+    Raises:
+        ValueError, OSError: On every rank, if any cannot go on from the file.
+    """
     needed = [part for part in NEEDED if part != 'optimizer' or resume_optimizer]
-    load, runner.load_checkpoint = runner.load_checkpoint, partial(_load, runner, needed)
+    content = on_every_rank(lambda: _read_whole(filename, needed))
+    differing = set()
+    if resume_optimizer and resume_param_scheduler:
+        differing = on_every_rank(lambda: differences(runner, content, filename))
+    if 'ema_state_dict' in content and EMA in differing:
+        _drop_averages(content)
+    load, runner.load_checkpoint = runner.load_checkpoint, partial(_take, runner, content)
     try:
         type(runner).resume(
             runner, filename, resume_optimizer, resume_param_scheduler, map_location
         )
     finally:
         runner.load_checkpoint = load
+    _find_place(runner, content, DATA not in differing)
+
+
+def _read_whole(filename: str, needed: Sequence[str]) -> dict:
+    content = read_mmengine(filename)
+    lacks = lacking(content, needed)
+    if lacks:
+        raise ValueError(
+            f'{filename}: a training cannot be resumed from it, it lacks {", ".join(lacks)}: it '
+            'holds weights only, or another version wrote it. Start from its weights with '
+            'load_from instead of resume'
+        )
+    return content
+
+
+def _drop_averages(content: dict) -> None:
+    """Leave the weights that were trained; mmengine's EMAHook saves the averages in their place."""
+    for key, weight in content.pop('ema_state_dict').items():
+        if key.startswith('module.'):
+            content['state_dict'][key.removeprefix('module.')] = weight
+
+
+def _find_place(runner: Runner, content: Mapping, same_data: bool) -> None:
+    """Where the training goes on, and what is said about it."""
+    loop, states = runner.train_loop, content.get(STATE)
+    if isinstance(loop, Resumable):
+        if states:
+            loop.load_state(states[runner.rank if same_data else 0], same_data)
+        else:
+            runner.logger.warning(
+                'random states: the checkpoint has none; the run goes on, but not bit-identical'
+            )
+        if isinstance(loop, ResumableTrainLoop) and not (same_data and loop.is_inside()):
+            loop.begin_epoch()
+            runner.logger.warning(f'epoch {loop.epoch + 1} begins at its start')
+    if loop.iter >= loop.max_iters:
+        runner.logger.warning(
+            f'{loop.iter} of {loop.max_iters} iterations are done: nothing is left to train; '
+            'for more, raise train_cfg.max_epochs or max_iters'
+        )
 
 
 def lacking(checkpoint: Mapping, needed: Sequence[str] = tuple(NEEDED)) -> list[str]:

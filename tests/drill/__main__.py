@@ -24,6 +24,7 @@ from . import (
     model_rows,
     process_rows,
     rank_rows,
+    stop_rows,
     writing_rows,
 )
 from .case import CASES, Case, Lab
@@ -31,7 +32,7 @@ from .tiny import tiny_config
 
 MODULES = (
     image_rows, annotation_rows, model_rows, checkpoint_rows, kill_rows, process_rows,
-    rank_rows, fuzz_rows, writing_rows,
+    rank_rows, stop_rows, fuzz_rows, writing_rows,
 )  # fmt: skip
 
 

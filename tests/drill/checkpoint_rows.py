@@ -15,8 +15,8 @@ from mmengine.runner import Runner
 
 from shufflenet_det.checkpoints import read_checkpoint as load
 from shufflenet_det.checkpoints.models import compare
-from shufflenet_det.training.checkpoint import INTERRUPTED
-from shufflenet_det.training.guards import StopRequest
+from shufflenet_det.training.newest import INTERRUPTED
+from shufflenet_det.training.signals import exit_code
 
 from .case import Lab, case, confirm, refused
 from .processes import run, succeeded
@@ -164,7 +164,7 @@ def resumed_equals_uninterrupted(lab: Lab, workers: int) -> str:
         first = run(train_with(lab, work, terminate_at(at), **options), lab.folder / 'a.log')
         second = run(train_with(lab, work, resume=True, **options), lab.folder / 'b.log')
         codes = [first.code, second.code]
-        confirm(codes == [StopRequest.EXIT_CODE, 0], f'{codes} {second.last_error}')
+        confirm(codes == [exit_code(), 0], f'{codes} {second.last_error}')
         other = difference(lab.folder / 'whole/epoch_2.pth', lab.folder / work / 'epoch_2.pth')
         confirm(not other, f'stopped in iteration {at}: {other} differ')
     return f'stopped in iterations {stops} of {2 * BATCHES}, the end is bit-identical'
@@ -197,7 +197,7 @@ def resume_iterations(lab: Lab) -> str:
             hooks = [step.pop('hook')] if 'hook' in step else []
             target = train_with(lab, work, *hooks, **options, **step)
             ended = run(target, lab.folder / f'{work}{number}.log')
-            confirm(ended.code == (StopRequest.EXIT_CODE if hooks else 0), ended.last_error)
+            confirm(ended.code == (exit_code() if hooks else 0), ended.last_error)
     other = difference(lab.folder / 'whole/iter_9.pth', lab.folder / 'part/iter_9.pth')
     confirm(not other, f'{other} differ')
     return 'stopped in iteration 5 of 9, the end is bit-identical'
@@ -234,6 +234,6 @@ def names(folder: Path) -> list[str]:
 @case(21, 'SIGTERM in an epoch')
 def preempted(lab: Lab) -> str:
     ended = run(train_with(lab, 'work', terminate_at(2)), lab.folder / 'log')
-    confirm(ended.code == StopRequest.EXIT_CODE, f'exit {ended.code}: {ended.last_error}')
+    confirm(ended.code == exit_code(), f'exit {ended.code}: {ended.last_error}')
     confirm(names(lab.folder / 'work') == [INTERRUPTED], str(names(lab.folder / 'work')))
     return next(line for line in ended.output.splitlines() if 'SIGTERM: saved' in line)

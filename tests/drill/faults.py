@@ -35,5 +35,8 @@ FAULTS = {
         'read; names kept, truth scores 1',
     ),
     27: ('Pascal VOC in the ways that users write it', 'read as the plain set, or named'),
+    28: ('signals of schedulers and terminals, to whole groups', 'saved, exit 128 + its number'),
+    29: ('settings that changed before a resume', 'said which wins, or the remedy'),
+    30: ('two runs in one folder, one run in two', 'refused; files of others stay'),
 }
 """Row -> (fault, what must come of it). The cases of a row stand in ``*_rows.py``."""

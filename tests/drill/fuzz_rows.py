@@ -22,7 +22,7 @@ from shufflenet_det.data import jpeg
 from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.pixels import decode
-from shufflenet_det.training.checkpoint import newest_intact
+from shufflenet_det.training.newest import newest_intact
 
 from .case import Lab, case, confirm
 from .checkpoint_rows import STATE, load, same

@@ -7,8 +7,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from shufflenet_det.training.checkpoint import POINTER, newest_intact
-from shufflenet_det.training.guards import StopRequest
+from shufflenet_det.training.checkpoint import POINTER
+from shufflenet_det.training.newest import newest_intact
+from shufflenet_det.training.signals import exit_code
 
 from .case import Lab, case, confirm
 from .checkpoint_rows import load, train_with
@@ -55,7 +56,7 @@ def kills(lab: Lab) -> str:
             train_with(lab, 'work', **options)()
 
         ended = run(target, lab.folder / f'{number}.log')
-        confirm(ended.code in (-signal.SIGKILL, StopRequest.EXIT_CODE), ended.last_error)
+        confirm(ended.code in (-signal.SIGKILL, exit_code()), ended.last_error)
         path = newest_intact(lab.folder / 'work')
         confirm(path, f'kill {number}: nothing to resume from')
         resumed.append(load(Path(path))['meta']['iter'])

@@ -14,9 +14,9 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from shufflenet_det.training.checkpoint import INTERRUPTED
 from shufflenet_det.training.distributed import init_distributed
-from shufflenet_det.training.guards import StopRequest
+from shufflenet_det.training.newest import INTERRUPTED
+from shufflenet_det.training.signals import exit_code
 
 from .case import Lab, case, confirm
 from .checkpoint_rows import Interrupt, difference, names, terminate_at
@@ -97,7 +97,7 @@ def preempted_ranks(lab: Lab) -> str:
     succeeded(*whole)
     stopped = ranks(lab, hooks={1: terminate_at(1)}, **WORKERS)
     codes = [e.code for e in stopped]
-    confirm(codes == [StopRequest.EXIT_CODE] * 2, f'exits {codes}: {stopped[0].last_error}')
+    confirm(codes == [exit_code()] * 2, f'exits {codes}: {stopped[0].last_error}')
     confirm(names(lab.folder / 'work') == [INTERRUPTED], str(names(lab.folder / 'work')))
     resumed = ranks(lab, resume=True, **WORKERS)
     succeeded(*resumed)

@@ -1,51 +1,76 @@
 import os
+import warnings
 
 import pytest
 import torch
 
-from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import remove_leftovers, replace_file
 from shufflenet_det.training import SafeCheckpointHook, newest_intact
 
-PARTS = dict(
-    meta=dict(iter=1, epoch=0),
-    optimizer={},
-    message_hub=dict(log_scalars={}, runtime_info={}, resumed_keys={}),
-)
 STATE = {'conv.weight': torch.ones(4, 2), 'head.weight': torch.ones(3)}
 
 
-def save(path, age):
-    torch.save(dict(state_dict=STATE, **PARTS), path)
-    os.utime(path, (1e9 - age, 1e9 - age))
+def parts(iteration, epoch=0):
+    return dict(
+        meta=dict(iter=iteration, epoch=epoch),
+        optimizer={},
+        message_hub=dict(log_scalars={}, runtime_info={}, resumed_keys={}),
+    )
+
+
+PARTS = parts(1)
+FILES = {'epoch_9.pth': 90, 'epoch_10.pth': 100, 'iter_95.pth': 95, 'interrupted.pth': 100}
 
 
 @pytest.fixture
 def work_dir(tmp_path):
-    for age, name in enumerate(['new.pth', 'middle.pth', 'old.pth']):
-        save(tmp_path / name, age)
+    """The more iterations the older is the file: clocks may be set back."""
+    for name, iteration in FILES.items():
+        torch.save(dict(state_dict=STATE, **parts(iteration)), tmp_path / name)
+        os.utime(tmp_path / name, (1e9 - iteration, 1e9 - iteration))
     return tmp_path
 
 
-def test_pointer_is_asked_first(work_dir):
-    (work_dir / 'last_checkpoint').write_text(str(work_dir / 'old.pth'))
-    assert newest_intact(work_dir) == str(work_dir / 'old.pth')
+POINTERS = {
+    'gone': lambda path: None,
+    'empty': lambda path: path.write_text(''),
+    'an older file': lambda path: path.write_text(str(path.with_name('epoch_9.pth'))),
+    'a file elsewhere': lambda path: path.write_text('/elsewhere/epoch_10.pth'),
+    'no UTF-8': lambda path: path.write_bytes(b'\xff\xfe'),
+    '5000 letters': lambda path: path.write_text('x' * 5000),
+    'a dangling link': lambda path: path.symlink_to('nowhere'),
+}
 
 
-@pytest.mark.parametrize('pointer', ['', 'gone.pth', 'new.pth'])
-def test_falls_back_to_the_newest_intact_file(work_dir, pointer):
-    (work_dir / 'last_checkpoint').write_text(pointer)
-    (work_dir / 'new.pth').write_bytes(b'torn')
-    assert newest_intact(work_dir) == str(work_dir / 'middle.pth')
+@pytest.mark.parametrize('pointer', POINTERS)
+def test_newest_is_the_one_of_most_iterations_whatever_last_checkpoint_says(work_dir, pointer):
+    POINTERS[pointer](work_dir / 'last_checkpoint')
+    assert newest_intact(work_dir) == str(work_dir / 'interrupted.pth')
 
 
-def test_pointer_is_followed_into_a_moved_folder(work_dir):
-    (work_dir / 'last_checkpoint').write_text('elsewhere/old.pth')
-    assert newest_intact(work_dir) == str(work_dir / 'old.pth')
+@pytest.mark.parametrize(
+    'gone, newest',
+    [
+        (['interrupted.pth'], 'epoch_10.pth'),
+        (['interrupted.pth', 'epoch_10.pth'], 'iter_95.pth'),
+        (['interrupted.pth', 'epoch_10.pth', 'iter_95.pth'], 'epoch_9.pth'),
+    ],
+)
+@pytest.mark.parametrize('how', ['deleted', 'torn'])
+def test_next_newest_is_taken_where_one_is_gone_or_damaged(work_dir, gone, newest, how):
+    for name in gone:
+        (work_dir / name).unlink() if how == 'deleted' else (work_dir / name).write_bytes(b'torn')
+    assert newest_intact(work_dir) == str(work_dir / newest)
+
+
+def test_folder_of_the_checkpoints_is_looked_into_too(work_dir, tmp_path_factory):
+    logs = tmp_path_factory.mktemp('logs')
+    assert newest_intact(logs, work_dir) == str(work_dir / 'interrupted.pth')
 
 
 def test_weights_alone_are_not_resumed_from(work_dir):
-    torch.save(STATE, work_dir / 'best.pth')
-    assert newest_intact(work_dir) == str(work_dir / 'new.pth')
+    torch.save(STATE, work_dir / 'best_epoch_11.pth')
+    assert newest_intact(work_dir) == str(work_dir / 'interrupted.pth')
 
 
 def test_empty_folder_has_none(tmp_path):
@@ -55,8 +80,37 @@ def test_empty_folder_has_none(tmp_path):
 def test_all_damaged_is_an_error_that_names_each(work_dir):
     for path in work_dir.glob('*.pth'):
         path.write_bytes(b'torn')
-    with pytest.raises(ValueError, match=r'(?s)new\.pth.*middle\.pth.*old\.pth.*start anew'):
+    with pytest.raises(ValueError) as error:
         newest_intact(work_dir)
+    assert all(name in str(error.value) for name in [*FILES, 'start anew'])
+
+
+def test_file_system_that_flushes_no_folders_is_told_once(tmp_path, monkeypatch):
+    flush, folders = os.fsync, []
+
+    def refused(descriptor):
+        if os.path.isdir(f'/proc/self/fd/{descriptor}'):
+            folders.append(descriptor)
+            raise OSError(22, 'Invalid argument')
+        flush(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', refused)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('default')
+        for content in (b'first', b'second'):
+            replace_file(tmp_path / 'a.pth', content)
+    assert len(folders) == 2 and (tmp_path / 'a.pth').read_bytes() == b'second'
+    (warning,) = told
+    assert f'{tmp_path}: its file system does not flush folders' in str(warning.message)
+
+
+def test_leftovers_of_killed_writers_go_and_other_files_stay(tmp_path):
+    left = ['.epoch_3.pth.12.tmp', '.interrupted.pth.7.tmp']
+    others = ['.notes.tmp', '.epoch_3.pth.tmp', '.a.json.12.tmp', 'epoch_3.pth.12.tmp']
+    for name in left + others:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path, '*.pth')
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
 
 
 def test_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

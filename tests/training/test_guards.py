@@ -1,8 +1,3 @@
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +6,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from torch.nn.utils import clip_grad_norm_
 
-from shufflenet_det.training.guards import FiniteGuard, StopRequest
+from shufflenet_det.training.guards import FiniteGuard
 
 
 class Net(BaseModel):
@@ -87,42 +82,13 @@ def test_everything_is_as_before_afterwards(runner):
     assert not clip or runner.optim_wrapper.clip_func is clip_grad_norm_
 
 
-def test_sigterm_is_noted_and_handled_as_before_afterwards():
-    before = signal.getsignal(signal.SIGTERM)
-    request = StopRequest()
-    assert not request.pending()
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert request.pending()
-    request.remove()
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_forked_process_handles_sigterm_as_before():
-    """A worker of a pool or a data loader: Python would call the handler too late there."""
-    before = signal.getsignal(signal.SIGTERM)
-    request = StopRequest()
-    child = multiprocessing.get_context('fork').Process(target=_end_if_handled_by, args=(before,))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-    assert signal.getsignal(signal.SIGTERM) == request._note
-    request.remove()
-
-
-def _end_if_handled_by(handler):
-    sys.exit(signal.getsignal(signal.SIGTERM) is not handler)
-
-
-def test_training_in_a_thread_leaves_sigterm_alone():
-    before, found = signal.getsignal(signal.SIGTERM), []
-
-    def train():
-        request = StopRequest()
-        found.append(request.pending())
-        request.remove()
-
-    thread = threading.Thread(target=train)
-    thread.start()
-    thread.join()
-    assert found == [False]
-    assert signal.getsignal(signal.SIGTERM) is before
+def test_a_model_without_parse_losses_is_told_and_its_gradients_are_guarded(runner):
+    said = []
+    runner.logger = SimpleNamespace(warning=said.append)
+    runner.model = torch.nn.Linear(1, 1)
+    runner.optim_wrapper = OptimWrapper(torch.optim.SGD(runner.model.parameters(), lr=0.1))
+    guard = FiniteGuard(runner)
+    assert said == ['Linear has no parse_losses: gradients are guarded, losses not']
+    with pytest.raises(FloatingPointError, match='gradient is not finite'):
+        runner.optim_wrapper.update_params(runner.model.weight.sum() * torch.inf)
+    guard.remove()

@@ -11,8 +11,8 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
 
 from shufflenet_det.training import ResumableIterLoop
-from shufflenet_det.training.checkpoint import INTERRUPTED
-from shufflenet_det.training.resume import ResumableBatchSampler
+from shufflenet_det.training.newest import INTERRUPTED
+from shufflenet_det.training.seeded_batches import ResumableBatchSampler
 
 ITERATIONS = 7  # of 2 images: the 4 images of the data set more than three times
 SAMPLERS = {

@@ -196,3 +196,20 @@ def test_process_group_is_left(tmp_path):
     assert not torch.distributed.is_initialized()
     leave_distributed()  # without a group nothing happens
     assert not torch.distributed.is_initialized()
+
+
+def test_no_workers_by_an_option_drops_what_torch_refuses_then():
+    cfg = launch.load_config(DEMO, {'train_dataloader.num_workers': 0})
+    loader = cfg.train_dataloader
+    torch.utils.data.DataLoader(
+        [1],
+        num_workers=loader.num_workers,
+        persistent_workers=loader.get('persistent_workers', False),
+    )
+    assert loader.num_workers == 0
+
+
+def test_weight_decay_that_is_scaled_and_not_there_is_named():
+    sgd = {'optim_wrapper.optimizer': dict(_delete_=True, type='SGD', lr=0.1)}
+    with pytest.raises(ValueError, match='no weight_decay, which paramwise_cfg.norm_decay_mult'):
+        launch.load_config(ROOT / 'configs/photos/nanodet_plus_1.0x_320.py', sgd)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from mmengine.dataset import DefaultSampler
 
-from shufflenet_det.training.resume import ResumableBatchSampler, SeededFetch
 from shufflenet_det.training.rng import capture_rng, restore_rng, seeded
+from shufflenet_det.training.seeded_batches import ResumableBatchSampler, SeededFetch
 
 
 def draw():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shufflenet_det.bench.environment import environment
 from shufflenet_det.integration.config_scope import config_root
-from shufflenet_det.training.checkpoint import newest_intact
+from shufflenet_det.training.newest import newest_intact
 
 ATTEMPTS, LOG = 'attempts.jsonl', 'train.log'
 
