@@ -28,8 +28,8 @@ from shufflenet_det.data import generate
 from shufflenet_det.training import launch
 from shufflenet_det.training.guards import FiniteGuard
 from shufflenet_det.training.protection import ProtectionHook, _as, image_loaders
-from shufflenet_det.training.resume import SeededBatch
 from shufflenet_det.training.rng import seed_from
+from shufflenet_det.training.seeded_batches import SeededBatch
 
 WARM_UP = 5
 """Rounds that are not counted."""
