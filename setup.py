@@ -8,9 +8,6 @@ from setuptools import Distribution, find_packages, setup
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
 AT_STARTUP = [f'shufflenet_det/integration/shufflenet_det{end}' for end in ('.pth', '_startup.py')]
-DEPLOY = ['onnx>=1.17', 'onnxscript>=0.7']
-OPENVINO = ['openvino>=2026.4']
-NCNN = ['ncnn>=1.0.20261020', 'pnnx>=20261020']
 TRAIN = [
     'torch>=2.6',
     'torchvision>=0.21',
@@ -20,6 +17,9 @@ TRAIN = [
     'safetensors',
     'scipy',
 ]
+DEPLOY = ['torch>=2.14', 'onnx>=1.17', 'onnxscript>=0.7']
+OPENVINO = ['openvino>=2026.4']
+NCNN = ['ncnn>=1.0.20261020', 'pnnx>=20261020']
 
 
 class DistributionWithData(Distribution):

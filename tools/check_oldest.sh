@@ -13,7 +13,10 @@ pins="$("$python" - <<'PY'
 import re
 from pathlib import Path
 
+pins = {}
 for name, version in re.findall(r"'([\w-]+)>=([\w.]+)", Path('setup.py').read_text()):
+    pins.setdefault(name, version)  # torch of training stands before that of exporting
+for name, version in pins.items():
     print(f'{name}=={version}' + ('.*' if version.count('.') < 2 and 'rc' not in version else ''))
 PY
 )"

@@ -147,12 +147,17 @@ def build_graph(model: nn.Module, output: str, align: int | None = None) -> nn.M
     return DetectorGraph(model, postprocess=output == 'detections').eval()
 
 
+class ExportFailed(ValueError):
+    """torch's exporter does not take a network."""
+
+
 @torch.no_grad()
 def to_proto(graph: nn.Module, outputs: tuple[Expected, ...] | None, opset: int) -> onnx.ModelProto:
     """ONNX form of a graph of images, with any batch and image size; None numbers its levels.
 
     Raises:
-        ValueError: If torch's exporter fails, or writes another opset.
+        ExportFailed: If torch's exporter does not take the graph.
+        ValueError: If it writes another opset.
     """
     example = torch.zeros(2, 3, 128, 160, dtype=torch.uint8)
     names = [value.name for value in outputs or ()]
@@ -165,9 +170,9 @@ def to_proto(graph: nn.Module, outputs: tuple[Expected, ...] | None, opset: int)
                 dynamic_shapes=({0: 'batch', 2: 'height', 3: 'width'},),
             )  # fmt: skip
     except torch.onnx.OnnxExporterError as error:
-        raise ValueError(
+        raise ExportFailed(
             f'torch {torch.__version__} does not export this network ({type(error).__name__}); '
-            'torch 2.15 exports all of ours, 2.11 those without a feature pyramid'
+            'torch 2.14 exports all of ours, 2.11 those without a feature pyramid, 2.6 none'
         ) from error
     proto = program.model_proto
     written = {(entry.domain, entry.version) for entry in proto.opset_import}

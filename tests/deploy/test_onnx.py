@@ -158,7 +158,7 @@ def test_failure_of_the_exporter_says_which_torch_can(monkeypatch):
         raise torch.onnx.OnnxExporterError('Failed to export the model')
 
     monkeypatch.setattr(torch.onnx, 'export', fail)
-    with pytest.raises(ValueError, match=r'torch .* does not export this network .* torch 2.15'):
+    with pytest.raises(ValueError, match=r'torch .* does not export this network .* torch 2.14'):
         to_proto(nn.Conv2d(3, 4, 1), (Expected('out', 'tensor(float)'),), 18)
 
 

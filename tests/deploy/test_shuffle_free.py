@@ -6,6 +6,7 @@ import onnx
 import pytest
 import torch
 from torch import nn
+from versions import needs_exporter
 
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.backbones import ShuffleNetV2
@@ -153,6 +154,7 @@ def export(net, path) -> Counter:
     return Counter(node.op_type for node in onnx.load(path).graph.node)
 
 
+@needs_exporter
 @pytest.mark.parametrize(('align', 'cutting'), [(1, {'Split', 'Slice'}), (16, set())])
 def test_onnx_has_no_shuffle_ops(tmp_path, align, cutting):
     """Cut into pieces with one Split a writer or one Slice a piece, as PyTorch's exporter likes."""
@@ -165,6 +167,7 @@ def test_onnx_has_no_shuffle_ops(tmp_path, align, cutting):
     assert ops['Slice'] <= sum(len(plan.pieces) for plan in plans)
 
 
+@needs_exporter
 @pytest.mark.parametrize('align', [1, 16])
 def test_onnx_takes_any_batch_and_size(tmp_path, align):
     ort = pytest.importorskip('shufflenet_det.deploy.onnx_runtime', exc_type=ImportError)

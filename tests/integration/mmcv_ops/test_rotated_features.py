@@ -8,6 +8,7 @@ import torch
 from mmcv import ops
 from test_deform_roi_pool import slow_bilinear
 from torch.autograd import gradcheck
+from versions import needs_mmcv_2_1
 
 # tests/test_ops/test_points_in_polygons.py of mmcv 2.1.0
 POINTS = [[300.0, 300], [400, 400], [100, 100], [300, 250], [100, 0]]
@@ -19,11 +20,13 @@ POLYGONS = [
 INSIDE = [[0, 0, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, 0]]
 
 
+@needs_mmcv_2_1
 def test_points_in_polygons_are_those_of_mmcvs_test(device: str) -> None:
     points, polygons = (torch.tensor(t, device=device) for t in (POINTS, POLYGONS))
     assert ops.points_in_polygons(points, polygons).tolist() == INSIDE
 
 
+@needs_mmcv_2_1
 def test_points_in_a_square(device: str) -> None:
     """Inside, left, right, above and below."""
     points = torch.tensor([[1.0, 1], [-1, 1], [3, 1], [1, 3], [1, -1]], device=device)
