@@ -62,6 +62,7 @@ class Format:
         return f"pip install 'shufflenet_det[{self.extra}]'"
 
     def load_writer(self) -> Callable:
+        """The function that makes a file's content."""
         return _load(self.writer)
 
     def load_engine(self) -> Callable:

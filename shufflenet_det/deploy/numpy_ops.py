@@ -18,6 +18,7 @@ def softmax(logits: ndarray) -> ndarray:
 
 
 def sigmoid(logits: ndarray) -> ndarray:
+    """Scores between 0 and 1, of the same shape, in single precision."""
     return np.float32(1) / (np.float32(1) + np.exp(-np.clip(logits, -88, None)))
 
 

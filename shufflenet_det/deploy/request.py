@@ -43,4 +43,5 @@ class Request:
 
     @property
     def format(self) -> Format:
+        """The row of the format that is asked for."""
         return FORMATS[self.to]

@@ -18,6 +18,7 @@ from .view import tables
 
 
 def main() -> None:
+    """Try the folders that are asked for, and write the result."""
     parser = argparse.ArgumentParser(prog='shufflenet_det.bench.zoo', description=__doc__)
     parser.add_argument('folders', nargs='*', help='of MMDetection (default: all)')
     parser.add_argument('--sample', action='store_true', help='ten folders, others on each day')
