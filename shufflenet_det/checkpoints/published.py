@@ -59,9 +59,9 @@ PUBLISHED = {
         proved='63c3dc9ea103338f3c8df51a072568d99395606e98f27376ef8ebd4d86bdf859',
     ),
     'blood-cells': Published(
-        'photos/lighthead_fpn_1.0x_320.py', '', 52.7, data='BCCD, test split',
+        'photos/lighthead_fpn_1.0x_320.py', '', 55.1, data='BCCD, test split',
         file='blood_cells.onnx',
-        sha256='d09173c2defcadb4332d80e60dbda58488f7cb5b7ae359584f4e1aee7f6aabea',
+        sha256='de57bf513d299229f5a93501e0df15d4914a83543477f063b5860eff615b3747',
         source='https://github.com/Shenggan/BCCD_Dataset (MIT), weights from RangiLyu/nanodet',
     ),
 }  # fmt: skip
