@@ -73,6 +73,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         norm_decay_mult=0,
         bias_decay_mult=0,
+        bypass_duplicate=True,  # RTMDet shares its convs between levels
         custom_keys=dict(backbone=dict(lr_mult=0.1)),
     ),
     clip_grad=dict(max_norm=10, norm_type=2),
