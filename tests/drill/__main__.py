@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from mmdet.utils import register_all_modules
+from terminal import as_in_a_terminal
 
 from shufflenet_det.bench.environment import environment, write_result
 
@@ -67,6 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--rows', type=int, nargs='+', help='only these rows')
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
+    as_in_a_terminal()
     register_all_modules()
     chosen = [c for c in CASES if not args.rows or c.row in args.rows]
     outcomes = []

@@ -1,12 +1,26 @@
 """A config of MMDetection itself, protected by custom_imports and one hook."""
 
+import signal
+
 import pytest
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from terminal import as_in_a_terminal
 
 from shufflenet_det.data import CLASSES, generate
+from shufflenet_det.training.signals import STOPPING
 
 NORM = dict(type='BN', requires_grad=True)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_in_a_terminal():
+    """Whatever the parent of the tests ignores, as nohup does, and whatever they leave."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    as_in_a_terminal()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope='module')

@@ -18,8 +18,7 @@ from ..selection import SplitDetector
 class _Net:
     def __init__(self, files: Mapping[str, bytes], name: str, num_threads: int) -> None:
         self.net = ncnn.Net()
-        if num_threads:
-            self.net.opt.num_threads = num_threads
+        self.net.opt.num_threads = num_threads or 1  # more hang in a forked process
         for option in ('use_fp16_packed', 'use_fp16_storage', 'use_fp16_arithmetic',
                        'use_bf16_storage', 'use_vulkan_compute'):  # fmt: skip
             setattr(self.net.opt, option, False)
