@@ -186,7 +186,16 @@ def to_proto(graph: nn.Module, outputs: tuple[Expected, ...] | None, opset: int)
             if dim.dim_param and dim.dim_param != 'batch':
                 dim.dim_param = f'{value.name}_{axis}'
     del proto.graph.value_info[:]
+    forget_origin(proto)
     return proto
+
+
+def forget_origin(proto: onnx.ModelProto) -> None:
+    """Leave out where torch's exporter met each node: paths of the machine."""
+    graph = proto.graph
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        part.ClearField('doc_string')
+        part.ClearField('metadata_props')
 
 
 def add_info(proto: onnx.ModelProto, info: ModelInfo) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from onnx.defs import get_all_schemas
+from paths import ROOT
 from torch import nn
 
 from shufflenet_det.data.pixels import read_image
@@ -109,6 +111,11 @@ def test_backbone_alone_gives_the_trained_forms_levels(single, image, half, opse
         assert level.dtype == np.float32
         assert level.shape == own.shape
         assert np.abs(level - own.numpy()).max() < tolerance * own.abs().max()
+
+
+def test_no_path_of_the_machine_travels(single):
+    content = Path(single.onnx).read_bytes()
+    assert str(ROOT).encode() not in content and b'site-packages' not in content
 
 
 @torch.no_grad()
