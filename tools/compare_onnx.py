@@ -11,7 +11,7 @@ from run_tool import run_tool
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.data.coco_dataset import CheckedCoco
-from shufflenet_det.deploy.evaluate import MATCH, SURE, agreement, coco_map, detect_all, matching
+from shufflenet_det.deploy.evaluate import MATCH, SURE, agreement, coco_ap, detect_all, matching
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.runtime import Detector
 
@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> None:
     detectors = [Detector(model) for model in args.models]
     predictor = MMDetPredictor(args.config, args.checkpoint, 'cpu')
     reference = detect_all(predictor, coco, args.images)
-    exact = coco_map(reference, predictor.classes, coco)
+    exact = coco_ap(reference, predictor.classes, coco)[0]
     for model, detector in zip(args.models, detectors, strict=True):
         found = detect_all(detector, coco, args.images)
-        mean_ap = coco_map(found, detector.classes, coco)
+        mean_ap = coco_ap(found, detector.classes, coco)[0]
         row = dict(model=Path(model).name, precision=detector.info.precision, mAP=mean_ap)
         compared = asdict(agreement(found, reference)) | asdict(matching(found, reference))
         rows.append(row | compared)

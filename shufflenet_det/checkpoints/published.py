@@ -61,7 +61,7 @@ PUBLISHED = {
     'blood-cells': Published(
         'photos/lighthead_fpn_1.0x_320.py', '', 55.1, data='BCCD, test split',
         file='blood_cells.onnx',
-        sha256='de57bf513d299229f5a93501e0df15d4914a83543477f063b5860eff615b3747',
+        sha256='4565d4c222ffe50e1c89cc07f2f34330ce178cfbc353d0c610769fc6365450b6',
         source='https://github.com/Shenggan/BCCD_Dataset (MIT), weights from RangiLyu/nanodet',
     ),
 }  # fmt: skip

@@ -128,11 +128,6 @@ def _xywh(boxes: ndarray) -> ndarray:
     return np.concatenate((boxes[:, :2], boxes[:, 2:] - boxes[:, :2]), 1).astype(np.float64)
 
 
-def coco_map(found: Found, classes: Sequence[str], coco: COCO) -> float:
-    """mAP over IoU 0.50:0.95, as :func:`coco_ap`."""
-    return coco_ap(found, classes, coco)[0]
-
-
 def coco_ap(found: Found, classes: Sequence[str], coco: COCO) -> tuple[float, float]:
     """AP over IoU 0.50:0.95 and AP50 as pycocotools computes them.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from shufflenet_det.deploy.evaluate import agreement, coco_map, matching
+from shufflenet_det.deploy.evaluate import agreement, coco_ap, matching
 
 CLASSES = ('cat', 'dog')
 BOXES = np.array([[10, 10, 50, 60], [20, 30, 90, 100]], np.float32)
@@ -43,12 +43,12 @@ def shifted(pixels: float = 0.0, score: float = 0.0, labels=TRUTH[2]) -> dict:
     ],
 )
 def test_map_of_one_image(coco, found, expected):
-    assert coco_map(found, CLASSES, coco) == pytest.approx(expected)
+    assert coco_ap(found, CLASSES, coco)[0] == pytest.approx(expected)
 
 
 def test_unknown_class_is_named(coco):
     with pytest.raises(ValueError, match='mouse'):
-        coco_map(shifted(), ('cat', 'mouse'), coco)
+        coco_ap(shifted(), ('cat', 'mouse'), coco)[0]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def examine(case: Case, data: str | Path, folder: str | Path) -> Row:
         folder: Where the .onnx file goes.
     """
     # need onnxruntime, which a report of results does not
-    from shufflenet_det.deploy.evaluate import agreement, coco_map, detect_all
+    from shufflenet_det.deploy.evaluate import agreement, coco_ap, detect_all
     from shufflenet_det.deploy.onnx_export import save_onnx, to_onnx
     from shufflenet_det.deploy.runtime import Detector
 
@@ -115,10 +115,10 @@ def examine(case: Case, data: str | Path, folder: str | Path) -> Row:
         sha256=hashlib.sha256(Path(data, 'nanodet', case.file).read_bytes()).hexdigest(),
         published=PUBLISHED[case.name].ap,
         stated=case.stated,
-        source=coco_map(warped, predictor.classes, coco),
-        config=coco_map(found, predictor.classes, coco),
-        onnx=coco_map(exported, predictor.classes, coco),
-        first=coco_map(of_first, predictor.classes, first),
+        source=coco_ap(warped, predictor.classes, coco)[0],
+        config=coco_ap(found, predictor.classes, coco)[0],
+        onnx=coco_ap(exported, predictor.classes, coco)[0],
+        first=coco_ap(of_first, predictor.classes, first)[0],
         **{key: value for key, value in compared.items() if key != 'images'},
     )
 
