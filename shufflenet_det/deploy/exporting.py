@@ -27,7 +27,7 @@ def export(model: nn.Module, cfg: Mapping, request: Request) -> bytes:
     write = request.format.load_writer()
     if not request.format.whole:
         info = model_info(model, cfg, request.output, request.precision)
-        parts = split(switch_to_deploy(model), info, request.format.dynamic)
+        parts = split(switch_to_deploy(model), info)
         return write(parts, request)
     half, align = False, 1
     if request.to == 'onnx':

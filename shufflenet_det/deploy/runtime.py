@@ -33,7 +33,7 @@ class Detector:
 
     Args:
         model: File written by tools/export.py, or the name of one that the package holds.
-        num_threads: Threads of the runtime; 0 takes one for each core.
+        num_threads: Threads of the runtime; 0 takes one for each core, with ncnn one.
         providers: Execution providers of ONNX Runtime in order of preference.
         size: Longer side of the input in px; None takes the file's.
 

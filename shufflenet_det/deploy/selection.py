@@ -129,7 +129,7 @@ class SplitDetector:
 
     def __init__(self, trunk: Graph, head: Graph | None, spec: Mapping, info: ModelInfo) -> None:
         (kind,) = (KINDS[name] for name in KINDS if name in spec)
-        self.trunk, self.select, self.canvas = trunk, kind(spec, head), spec['canvas']
+        self.trunk, self.select = trunk, kind(spec, head)
         self.most, self.divisor = spec['box']['max'], info.normalisation['pad_size_divisor']
         step = -1 if info.normalisation['bgr_to_rgb'] else 1
         mean, std = (info.normalisation[name][::step] for name in ('mean', 'std'))
@@ -142,12 +142,10 @@ class SplitDetector:
     def _one(self, image: ndarray) -> Detections:
         """Boxes (K, 4), scores (K,) and labels (K,), -1 behind the last."""
         _, height, width = image.shape
-        size = self.canvas or [-(-side // self.divisor) * self.divisor for side in (height, width)]
-        if height > size[0] or width > size[1]:
-            raise ValueError(f'the file takes images of up to {size[1]}x{size[0]} px')
-        canvas = np.zeros((1, 3, *size), np.float32)
-        canvas[0, :, :height, :width] = (image - self.mean) / self.std
-        maps = [values[0] for values in self.trunk(canvas)]
+        size = [-(-side // self.divisor) * self.divisor for side in (height, width)]
+        padded = np.zeros((1, 3, *size), np.float32)
+        padded[0, :, :height, :width] = (image - self.mean) / self.std
+        maps = [values[0] for values in self.trunk(padded)]
         boxes, scores, labels = self.select(maps, np.float32([width, height] * 2))
         rest = (0, self.most - len(scores))
         return np.pad(boxes, (rest, (0, 0))), np.pad(scores, rest), np.pad(

@@ -39,6 +39,11 @@ def newest_intact(*folders: str | Path) -> str | None:
     return None
 
 
+def left_in(*folders: str | Path) -> Path | None:
+    """A checkpoint that is there before a new training writes one."""
+    return next((paths[0] for paths in _series(folders)), None)
+
+
 def _series(folders: Iterable[str | Path]) -> Iterator[list[Path]]:
     series = defaultdict(set)
     for folder in {Path(folder).resolve() for folder in folders}:

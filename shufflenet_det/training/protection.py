@@ -24,7 +24,7 @@ from .kept_values import caching_transforms
 from .lock import hold, release
 from .metric import SafeCocoMetric
 from .monitors import check_monitors
-from .newest import newest_intact
+from .newest import left_in, newest_intact
 from .pipelines import image_loaders, pipelines_of, plain_dataset, settings_of
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
 from .signals import StopRequest, exit_code
@@ -105,6 +105,11 @@ class ProtectionHook(Hook):
             runner._resume = runner._load_from is not None
             if not runner._resume:
                 runner.logger.warning(f'{runner.work_dir}: nothing to resume, a new training')
+        elif not runner._resume and (left := left_in(runner.work_dir, *folders)):
+            runner.logger.warning(
+                f'{runner.work_dir}: {left.name} is of an earlier training, and --resume goes on '
+                'from the file of most iterations; remove the old ones or use another work_dir'
+            )
 
     def _protect_training(self, runner: Runner) -> None:
         for index, hook in enumerate(runner._hooks):

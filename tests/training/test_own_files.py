@@ -37,6 +37,15 @@ def test_second_run_in_a_work_dir_is_refused_and_names_the_first(tmp_path):
     protected(tmp_path, 1).train()  # the lock died with the process
 
 
+@pytest.mark.parametrize(('times', 'warned'), [(1, False), (2, True)])
+def test_new_training_among_checkpoints_of_another_is_told(tmp_path, times, warned):
+    for _ in range(times):
+        runner = protected(tmp_path, 1)
+        runner.train()
+    told = [line for line in runner.said if 'epoch_1.pth is of an earlier training' in line]
+    assert bool(told) == warned
+
+
 def test_lock_is_given_back_at_the_end_and_after_an_error(tmp_path):
     class Fail(Hook):
         def before_train_iter(self, runner, batch_idx, data_batch=None):

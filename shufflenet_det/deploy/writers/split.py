@@ -77,13 +77,12 @@ class _DenseMaps(nn.Module):
         return (*logits, *bins)
 
 
-def split(model: nn.Module, info: ModelInfo, dynamic: bool) -> Parts:
+def split(model: nn.Module, info: ModelInfo) -> Parts:
     """The parts of a detector in its deploy or its classic form, which they take over.
 
     Args:
         model: A LightHeadRCNN or a NanoDet.
         info: What the file says of itself.
-        dynamic: Whether the runtime takes images of any size.
 
     Raises:
         ValueError: If the detector is another one, or has a part that is not known.
@@ -94,7 +93,6 @@ def split(model: nn.Module, info: ModelInfo, dynamic: bool) -> Parts:
     require(divisor % 32 == 0, 'pad_size_divisor', 'a multiple of 32', divisor)
     require(float(model.data_preprocessor.pad_value) == 0, 'pad_value', 0,
             model.data_preprocessor.pad_value)  # fmt: skip
-    canvas = None if dynamic else _canvas(info)
     if isinstance(model, NanoDet):
         spec, maps, head, rois = _dense_spec(model), _DenseMaps(model), None, None
     else:
@@ -102,18 +100,7 @@ def split(model: nn.Module, info: ModelInfo, dynamic: bool) -> Parts:
         bins = spec['roi']['bins']
         rois = torch.zeros(spec['rpn']['max'], head.in_channels, bins, bins)
     trunk = Trunk(model, maps).eval().to(memory_format=torch.contiguous_format)
-    image = torch.zeros(1, 3, *(canvas or (256, 320)))
-    return Parts(trunk, head, image, rois, spec | dict(canvas=canvas), info)
-
-
-def _canvas(info: ModelInfo) -> list[int]:
-    """Height and width that hold every resized image."""
-    require(info.resize is not None, 'test pipeline', 'a Resize', None)
-    width, height = info.resize.scale
-    if info.resize.keep_ratio:
-        width = height = max(width, height)
-    divisor = info.normalisation['pad_size_divisor']
-    return [-(-side // divisor) * divisor for side in (height, width)]
+    return Parts(trunk, head, torch.zeros(1, 3, 256, 320), rois, spec, info)
 
 
 def _box(cfg: Mapping, name: str) -> dict:
