@@ -4,8 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from mmengine.logging import MMLogger
 from run_tool import run_tool
+from mmengine.logging import MMLogger
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.environment import environment, write_result

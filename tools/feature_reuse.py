@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from mmdet.registry import MODELS
 from run_tool import run_tool
+from mmdet.registry import MODELS
 
 import shufflenet_det  # noqa: F401  (registers the modules)
 from shufflenet_det.backbones.peers import get_network

@@ -10,7 +10,7 @@ from shufflenet_det.checkpoints.published import PUBLISHED, check, fetch, publis
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    rows = ', '.join(f'{name} (COCO AP {row.ap})' for name, row in PUBLISHED.items())
+    rows = ', '.join(f'{name} (AP {row.ap} on {row.data})' for name, row in PUBLISHED.items())
     parser = argparse.ArgumentParser(description=__doc__, epilog=rows)
     parser.add_argument('name', help='a published model')
     return parser.parse_args(argv)

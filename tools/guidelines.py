@@ -2,7 +2,6 @@
 
 import argparse
 
-import torch
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
@@ -36,7 +35,7 @@ def main() -> None:
         print(f'{key} ...', flush=True)
         tables.append(
             run_guideline(
-                key, scale, device=args.device, dtype=getattr(torch, args.dtype),
+                key, scale, device=args.device, dtype=args.dtype,
                 batch=args.batch, side=args.size, **settings,
             )
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """Measure models against each other: python tools/latency.py A.onnx snv2_1.0x CONFIG.py"""
 
 import argparse
+from dataclasses import replace
 
-import torch
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
@@ -37,7 +37,7 @@ def measure_backbones(args: argparse.Namespace, conditions: Conditions) -> None:
 def measure_detectors(args: argparse.Namespace, conditions: Conditions) -> None:
     pictures = Pictures.of_folder(args.images, args.with_resize) if args.images else None
     size = conditions.size or (800, 1216)
-    x = torch.randn(args.batch, 3, *size).to(args.device, getattr(torch, args.dtype))
+    x = replace(conditions, size=size).input_for()
     runs = [
         run
         for target in args.config

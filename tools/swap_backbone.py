@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from run_tool import run_tool
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
-from run_tool import run_tool
 
 from shufflenet_det.archs import ARCHS
 from shufflenet_det.checkpoints.atomic import replace_file

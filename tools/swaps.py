@@ -5,10 +5,10 @@ import logging
 import warnings
 from pathlib import Path
 
-import torch
+from run_tool import run_tool
 from mmdet.utils import register_all_modules
 from mmengine.logging import MMLogger
-from run_tool import run_tool
+from torch import set_num_threads
 
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.proofs.swaps import ANNOTATIONS, BATCH, IMAGES, SIZE, pick, table, try_out
@@ -31,7 +31,7 @@ def main() -> None:
         raise ValueError(f'--threads {args.threads} is not allowed; give at least 1')
     if not (args.data / ANNOTATIONS).is_file():
         raise ValueError(f'{args.data} has no {ANNOTATIONS}; give the folder that has it')
-    torch.set_num_threads(args.threads)
+    set_num_threads(args.threads)
     warnings.filterwarnings('ignore')
     MMLogger.get_current_instance().setLevel(logging.ERROR)
     register_all_modules()

@@ -8,8 +8,8 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from mmengine.config import DictAction
 from run_tool import run_tool
+from mmengine.config import DictAction
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7

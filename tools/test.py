@@ -2,9 +2,9 @@
 
 import argparse
 
+from run_tool import run_tool
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import Config
-from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch

@@ -2,8 +2,8 @@
 
 import argparse
 
-from mmengine.config import Config
 from run_tool import run_tool
+from mmengine.config import Config
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.training import launch

@@ -5,8 +5,8 @@ from math import sqrt
 
 import pytest
 import torch
-from paths import ROOT
 from run_tool import run_tool
+from paths import ROOT
 from torch import nn
 from torchvision import models
 from torchvision.ops import DeformConv2d

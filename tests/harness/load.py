@@ -16,11 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from run_tool import run_tool
 from drill.processes import run
 from drill.tiny import BATCHES, tiny_config, train
 from mmdet.utils import register_all_modules
 from mmengine.runner import Runner
-from run_tool import run_tool
 
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown

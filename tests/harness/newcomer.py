@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paths import ROOT
 from run_tool import run_tool
+from paths import ROOT
 
 from shufflenet_det.bench.environment import environment, write_result
 

@@ -134,7 +134,7 @@ def run_guideline(
     scale: str,
     widths: int | None = None,
     device: str = 'cpu',
-    dtype: torch.dtype = torch.float32,
+    dtype: str = 'float32',
     batch: int = 1,
     side: int = blocks.SIDE,
     turns: int = 20,
@@ -171,9 +171,10 @@ def run_guideline(
     return dict(key=key, scale=scale, columns=columns, profile=_profile(eager, device))
 
 
-def _run(stack: blocks.Stack, device: str, dtype: torch.dtype, batch: int, side: int) -> partial:
-    module = stack.module.eval().to(device=device, dtype=dtype)
-    return partial(module, torch.randn(batch, stack.channels, side, side).to(device, dtype))
+def _run(stack: blocks.Stack, device: str, dtype: str, batch: int, side: int) -> partial:
+    place = dict(device=device, dtype=getattr(torch, dtype))
+    x = torch.randn(batch, stack.channels, side, side)
+    return partial(stack.module.eval().to(**place), x.to(**place))
 
 
 def _timed_form(run: partial) -> partial:
