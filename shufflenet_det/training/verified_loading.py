@@ -48,19 +48,13 @@ def verify_loading(runner: Runner) -> None:
     runner.resume = partial(_resume, runner)
 
 
-def _load(
-    runner: Runner,
-    filename: str,
-    map_location: object = 'cpu',
-    strict: bool = False,
-    revise_keys: Sequence[tuple[str, str]] = REVISED,
-) -> dict:
+def _load(runner: Runner, filename: str, *args: object, **kwargs: object) -> dict:
     """As ``Runner.load_checkpoint``; tensors stay on the CPU, from where models take them.
 
     Raises:
         ValueError, OSError: As ``read_mmengine`` and ``load_model``.
     """
-    return _take(runner, read_mmengine(str(filename)), filename, map_location, strict, revise_keys)
+    return _take(runner, read_mmengine(str(filename)), filename, *args, **kwargs)
 
 
 def _take(
