@@ -1,7 +1,7 @@
 """Trainings on photographs: a tiny generated set goes through the runner from end to end."""
 
-import argparse
 import json
+import os
 from functools import reduce
 from operator import getitem
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
-from mmengine.config import DictAction
+from mmengine.dataset import Compose
 from paths import ROOT, TOOLS
 
 from shufflenet_det.backbones import ShuffleNetV2
@@ -89,7 +89,9 @@ def test_time_of_a_process_that_was_not_seen_to_end_is_unknown(tmp_path):
     (tmp_path / 'first/vis_data').mkdir(parents=True)
     assert training.attempts(tmp_path)['cpu_seconds'] == 1.0
     (tmp_path / 'second/vis_data').mkdir(parents=True)
-    assert training.attempts(tmp_path) == dict(commit='abc', seconds=None, cpu_seconds=None)
+    assert training.attempts(tmp_path) == dict(
+        commit='abc', device=None, seconds=None, cpu_seconds=None
+    )
 
 
 def test_splits_are_told_apart():
@@ -148,20 +150,21 @@ def test_rows_of_a_plan_are_known_and_unique(plan):
         assert (ROOT / f'configs/photos/{run.config}.py').is_file()
 
 
-@pytest.mark.parametrize('run', list(PLANS['recipe'].rows()), ids=lambda run: run.step)
-def test_every_step_of_the_recipe_can_be_built(run):
-    parsed = argparse.ArgumentParser()
-    parsed.add_argument('--cfg-options', nargs='+', action=DictAction)
-    text = training.as_options(run.settings)
-    settings = parsed.parse_args(['--cfg-options', *text]).cfg_options
-    cfg = load_config(ROOT / f'configs/photos/{run.config}.py', settings)
+STEPS = [run for name in ('recipe', 'augmentation') for run in PLANS[name].rows()]
+
+
+@pytest.mark.parametrize('run', STEPS, ids=lambda run: f'{run.data} {run.step}')
+def test_every_step_can_be_built(run, tmp_path):
+    cfg = load_config(training.begin(run, tmp_path, 'photos'))
     assert cfg.train_cfg.max_epochs == run.epochs
+    assert cfg.data_root == f'photos/{run.data}' and 'PHOTOS_SET' not in os.environ
     for key, value in run.changes.items():
         parts = [int(part) if part.isdigit() else part for part in key.split('.')]
         if parts[-1] != '_delete_':
             assert reduce(getitem, parts, cfg) == value
     register_all_modules()
     MODELS.build(cfg.model)
+    Compose(cfg.train_dataloader.dataset.pipeline)
 
 
 def test_unknown_set_is_named():

@@ -54,7 +54,7 @@ def evaluate(config: str | Path, checkpoint: str | Path, splits: Sequence[str]) 
         recall = proposal_recall(runner)
         if recall:
             found[split]['recall'] = recall
-    detector = runner.model.eval()
+    detector = runner.model.eval().cpu()
     found['cpu_ms'] = cpu_ms(detector, runner.test_dataloader.dataset)
     found['parameters'] = sum(p.numel() for p in detector.parameters())
     found['macs'] = _macs(config, (cfg.size, cfg.size))

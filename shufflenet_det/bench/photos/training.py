@@ -7,16 +7,22 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shufflenet_det.bench.environment import environment
+import torch
+
+from shufflenet_det.bench.environment import device_name, environment
 from shufflenet_det.integration.config_scope import config_root
+from shufflenet_det.training.launch import load_config
 from shufflenet_det.training.newest import newest_intact
 
 ATTEMPTS, LOG = 'attempts.jsonl', 'train.log'
+_ENVIRONMENT = threading.Lock()
 
 
 class TrainingFailed(RuntimeError):
@@ -87,7 +93,9 @@ def train(run: Run, work_dir: str | Path, root: str | Path, tool: str | Path) ->
     work_dir.mkdir(parents=True, exist_ok=True)
     with (work_dir / 'lock').open('w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # which the training inherits
-        attempt = _attempt(_command(run, work_dir, tool), run.data, work_dir, root, lock.fileno())
+        config = begin(run, work_dir, root)
+        command = [sys.executable, tool, config, '--work-dir', work_dir, '--resume']
+        attempt = _attempt(list(map(str, command)), work_dir, lock.fileno())
     with (work_dir / ATTEMPTS).open('a', encoding='utf-8') as file:
         file.write(json.dumps(attempt) + '\n')
     if attempt['returncode']:
@@ -96,37 +104,49 @@ def train(run: Run, work_dir: str | Path, root: str | Path, tool: str | Path) ->
     return Path(newest_intact(str(work_dir)))
 
 
-def _command(run: Run, work_dir: Path, tool: str | Path) -> list[str]:
-    begun = work_dir / f'{run.config}.py'
-    config = begun if begun.is_file() else config_root('shufflenet_det') / 'photos' / begun.name
-    command = [sys.executable, tool, config, '--work-dir', work_dir, '--resume']
-    if config is not begun:
-        command += ['--cfg-options', *as_options(run.settings)]
-    return list(map(str, command))
+def begin(run: Run, work_dir: Path, root: str | Path) -> Path:
+    """The whole config of a run, in the file that MMEngine leaves in the folder of a training."""
+    path = work_dir / f'{run.config}.py'
+    if not path.is_file():
+        with _set_environment(PHOTOS_ROOT=str(root), PHOTOS_SET=run.data):
+            source = config_root('shufflenet_det') / 'photos' / path.name
+            load_config(source, run.settings).dump(path)
+    return path
 
 
-def _attempt(command: list[str], data: str, work_dir: Path, root: str | Path, lock: int) -> dict:
+@contextmanager
+def _set_environment(**variables: str) -> Iterator[None]:
+    with _ENVIRONMENT:
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def _attempt(command: list[str], work_dir: Path, lock: int) -> dict:
     commit, start = environment()['commit'], time.time()
     with (work_dir / LOG).open('ab') as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock],
-            env=dict(os.environ, OMP_NUM_THREADS='1', PHOTOS_ROOT=str(root), PHOTOS_SET=data),
+            env=dict(os.environ, OMP_NUM_THREADS='1'),
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return dict(
+        device=device_name('cuda' if torch.cuda.is_available() else 'cpu'),
         commit=commit, returncode=process.returncode, seconds=time.time() - start,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
     )  # fmt: skip
 
 
-def as_options(settings: Mapping[str, object]) -> list[str]:
-    """Settings as the words behind ``--cfg-options``."""
-    return [f'{key}={str(value).replace(" ", "")}' for key, value in settings.items()]
-
-
 def attempts(work_dir: str | Path) -> dict:
-    """First commit, seconds and CPU-seconds of the processes of a training.
+    """First commit and device, seconds and CPU-seconds of the processes of a training.
 
     The seconds are None where a process outlived its runner, which then did not see its end.
     """
@@ -135,7 +155,7 @@ def attempts(work_dir: str | Path) -> dict:
     whole = len(tried) == len(list(Path(work_dir).glob('*/vis_data')))
     costs = ('seconds', 'cpu_seconds')
     sums = {name: sum(attempt[name] for attempt in tried) if whole else None for name in costs}
-    return dict(commit=tried[0]['commit']) | sums
+    return dict(commit=tried[0]['commit'], device=tried[0].get('device')) | sums
 
 
 def curve(work_dir: str | Path) -> list[dict]:

@@ -57,24 +57,26 @@ def _mean(values: Iterator[float | None]) -> float | None:
 
 
 def step_tables(result: Mapping) -> Iterator[Table]:
-    """The steps of a search in the order in which they were tried."""
-    known = {row['step']: row for row in result['rows'] if 'error' not in row}
-    rows = []
-    for row in result['rows']:
-        than = known.get(row['than'])
-        ap = None if 'error' in row else row['val']['AP']
-        rows.append((
-            row['step'], row['config'], row['epochs'], ap,
-            ap - than['val']['AP'] if than and ap is not None else None, row['than'] or None,
-            None if ap is None else row['val']['AP50'],
-            *(row.get('val', {}).get('recall', {}).get(n) for n in ('100', '300')),
-            row.get('cpu_seconds'), row.get('error'),
-        ))  # fmt: skip
-    yield Table(
-        'steps',
-        f'Steps tried on {", ".join(dict.fromkeys(row["data"] for row in result["rows"]))}: AP of '
-        'the validation split after so many epochs, one seed; effect: against the step named.',
-        ('step', 'detector', 'epochs', 'AP', 'effect', 'against', 'AP50', '100 proposals',
-         '300 proposals', 'training, CPU s', 'lost'),
-        tuple(rows),
+    """A table for each data set: the steps of a search in the order in which they were tried."""
+    for data in dict.fromkeys(row['data'] for row in result['rows']):
+        tried = [row for row in result['rows'] if row['data'] == data]
+        known = {row['step']: row for row in tried if 'error' not in row}
+        yield Table(
+            data,
+            f'Steps tried on {data}: AP of the validation split after so many epochs, one seed; '
+            'effect: against the step named.',
+            ('step', 'detector', 'epochs', 'AP', 'effect', 'against', 'AP50', '100 proposals',
+             '300 proposals', 'training, CPU s', 'lost'),
+            tuple(_step(row, known.get(row['than'])) for row in tried),
+        )  # fmt: skip
+
+
+def _step(row: Mapping, than: Mapping | None) -> tuple[Cell, ...]:
+    ap = None if 'error' in row else row['val']['AP']
+    return (
+        row['step'], row['config'], row['epochs'], ap,
+        ap - than['val']['AP'] if than and ap is not None else None, row['than'] or None,
+        None if ap is None else row['val']['AP50'],
+        *(row.get('val', {}).get('recall', {}).get(n) for n in ('100', '300')),
+        row.get('cpu_seconds'), row.get('error'),
     )  # fmt: skip

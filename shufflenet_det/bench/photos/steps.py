@@ -1,0 +1,110 @@
+"""What the search for a recipe changes, one thing at a time."""
+
+from __future__ import annotations
+
+OPTIMIZER = 'optim_wrapper.optimizer'
+RATE = f'{OPTIMIZER}.lr'
+
+RPN = 'model.train_cfg.rpn.assigner'
+SAMPLER = 'model.train_cfg.rcnn.sampler'
+THIN_MAP, BOX_HEAD = 'model.roi_head.thin_map', 'model.roi_head.bbox_head'
+PIPELINE = 'train_dataloader.dataset.pipeline'
+MULTIPLIER = 'optim_wrapper.paramwise_cfg.custom_keys'
+
+Steps = dict[str, dict[str, object]]
+
+SMOOTH_L1: dict[str, object] = {
+    f'{BOX_HEAD}.reg_decoded_bbox': False,
+    f'{BOX_HEAD}.loss_bbox._delete_': True,
+    f'{BOX_HEAD}.loss_bbox.type': 'SmoothL1Loss',
+    f'{BOX_HEAD}.loss_bbox.beta': 1.0,
+    f'{BOX_HEAD}.loss_bbox.loss_weight': 4.0,
+}
+FIRST_STEPS: Steps = {
+    'boxes by smooth L1': {},
+    'rate .008': {RATE: 0.008},
+    'batch 4': {'train_dataloader.batch_size': 4},
+    'rate .002': {RATE: 0.002},
+    'fresh neck': {'model.neck.init_cfg': None},
+    'BN as the file has it': {'custom_hooks': [], 'model.backbone.norm_eval': True},
+    'backbone at the full rate, nothing frozen': {
+        f'{MULTIPLIER}.backbone.lr_mult': 1.0,
+        'model.backbone.frozen_stages': -1,
+    },
+}
+"""Tried while the boxes were still learnt by smooth L1, against that."""
+
+STEPS: Steps = {
+    'the recipe': {},
+    'proposals by GIoU': {
+        'model.rpn_head.reg_decoded_bbox': True,
+        'model.rpn_head.loss_bbox._delete_': True,
+        'model.rpn_head.loss_bbox.type': 'GIoULoss',
+        'model.rpn_head.loss_bbox.loss_weight': 2.0,
+    },
+    'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
+    'half of the RoIs positive': {f'{SAMPLER}.pos_fraction': 0.5},
+    '7 x 7 bins': {
+        f'{THIN_MAP}.out_channels': 490,
+        'model.roi_head.bbox_roi_extractor.roi_layer.output_size': 7,
+        f'{BOX_HEAD}.roi_feat_size': 7,
+    },
+    'anchors of three scales': {'model.rpn_head.anchor_generator.scales': [2, 2.83, 4]},
+    'thin map 64 channels inside': {f'{THIN_MAP}.mid_channels': 64},
+    "the paper's OHEM": {
+        f'{SAMPLER}._delete_': True,
+        f'{SAMPLER}.type': 'LightHeadOHEMSampler',
+        f'{SAMPLER}.num': 128,
+    },
+    'backbone frozen': {'model.backbone.frozen_stages': 4},
+    'thin map as in the paper': {f'{THIN_MAP}.norm_cfg': None, f'{THIN_MAP}.init_cfg': None},
+    'thin map without BN': {f'{THIN_MAP}.norm_cfg': None},
+    "the paper's gradient factor": {f'{THIN_MAP}.gradient_factor': 3.0},
+    'RPN positive from IoU .7': {f'{RPN}.pos_iou_thr': 0.7, f'{RPN}.neg_iou_thr': 0.3},
+    'SGD, rate .02': {
+        f'{OPTIMIZER}._delete_': True,
+        f'{OPTIMIZER}.type': 'SGD',
+        f'{OPTIMIZER}.lr': 0.02,
+        f'{OPTIMIZER}.momentum': 0.9,
+        f'{OPTIMIZER}.weight_decay': 1e-4,
+    },
+}
+"""Settings that a step changes in the recipe, everything else left as it is."""
+
+_LOAD = [dict(type='CheckedLoadImage'), dict(type='LoadAnnotations', with_bbox=True)]
+_COLOUR = dict(type='PhotoMetricDistortion')
+_RESIZE = dict(
+    type='RandomResize', scale=(320, 320), ratio_range=(0.75, 1.25), keep_ratio=True
+)  # fmt: skip
+_END = [dict(type='RandomFlip', prob=0.5), dict(type='PackDetInputs')]
+_CROP = [
+    dict(type='MinIoURandomCrop', min_ious=(0.3, 0.5, 0.7), min_crop_size=0.4),
+    dict(type='Resize', scale=(320, 320), keep_ratio=True),
+]
+_MOSAIC = [
+    dict(type='CachedMosaic', img_scale=(320, 320), max_cached_images=40),
+    dict(type='RandomResize', scale=(640, 640), ratio_range=(0.5, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(320, 320), allow_negative_crop=True),
+]
+
+
+def _one_of(*transforms: list[dict]) -> list[dict]:
+    return [dict(type='RandomChoice', transforms=list(transforms))]
+
+
+AUGMENTATION: Steps = {
+    'the recipe': {},
+    'moving average of the weights': {
+        'custom_hooks': [
+            dict(type='UnfoldBNHook'),
+            dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=2e-3, update_buffers=True),
+        ]
+    },
+    'crops': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]},
+    'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
+    'mosaic': {PIPELINE: [*_LOAD, *_one_of([_RESIZE], _MOSAIC), _COLOUR, *_END]},
+    'no colours': {PIPELINE: [*_LOAD, _RESIZE, *_END]},
+    'backbone at a third of the rate': {f'{MULTIPLIER}.backbone.lr_mult': 0.3},
+    'rate .002': {RATE: 0.002},
+}
+"""What a small set may lack; tried over whole schedules, which short ones do not show."""
