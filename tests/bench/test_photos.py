@@ -147,16 +147,20 @@ def test_rows_of_a_plan_are_known_and_unique(plan):
     assert len({run.name for run in runs}) == len(runs)
     for run in runs:
         assert run.data in PHOTO_SETS
-        assert (ROOT / f'configs/photos/{run.config}.py').is_file()
+        assert (ROOT / f'configs/{"custom" if run.images else "photos"}/{run.config}.py').is_file()
 
 
-STEPS = [run for name in ('recipe', 'augmentation') for run in PLANS[name].rows()]
+STEPS = [
+    run
+    for name in ('recipe', 'augmentation', 'switches', 'backbones')
+    for run in PLANS[name].rows()
+]
 
 
 @pytest.mark.parametrize('run', STEPS, ids=lambda run: f'{run.data} {run.step}')
 def test_every_step_can_be_built(run, tmp_path):
     cfg = load_config(training.begin(run, tmp_path, 'photos'))
-    assert cfg.train_cfg.max_epochs == run.epochs
+    assert cfg.train_cfg.max_epochs == (run.epochs or PHOTO_SETS[run.data].epochs)
     assert cfg.data_root == f'photos/{run.data}' and 'PHOTOS_SET' not in os.environ
     for key, value in run.changes.items():
         parts = [int(part) if part.isdigit() else part for part in key.split('.')]
@@ -165,6 +169,14 @@ def test_every_step_can_be_built(run, tmp_path):
     register_all_modules()
     MODELS.build(cfg.model)
     Compose(cfg.train_dataloader.dataset.pipeline)
+
+
+def test_own_folder_has_as_many_images_as_asked_for(root, tmp_path):
+    run = Run('bccd', 'my_photos', 1, changes={'own_photos.start': 'scratch'}, images=3)
+    cfg = load_config(training.begin(run, tmp_path, root))
+    found = [json.loads((tmp_path / f'own_photos/{s}.json').read_text()) for s in SPLITS]
+    assert [len(split['images']) for split in found] == [2, 1, 3]
+    assert cfg.model.backbone.init_cfg is None and cfg.randomness.seed == 1
 
 
 def test_unknown_set_is_named():

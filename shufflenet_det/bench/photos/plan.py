@@ -1,41 +1,53 @@
-"""What is trained: rows of the search for a recipe, of learning rates, and of the comparison."""
+"""What is trained: rows of the search for a recipe, of learning rates, and of the comparisons."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from .steps import AUGMENTATION, FIRST_STEPS, RATE, SMOOTH_L1, STEPS
+from .steps import AUGMENTATION, BACKBONES, FIRST_STEPS, RATE, SMOOTH_L1, STEPS, SWITCHES, Steps
 from .training import Run
 
 OURS = 'lighthead_fpn_1.0x_320'
 PEERS = (
-    'gfl_1.0x_320', 'retinanet_1.0x_320', 'rtmdet_1.0x_320', 'nanodet_plus_1.0x_320',
+    'gfl_1.0x_320', 'rtmdet_1.0x_320', 'nanodet_plus_1.0x_320', 'retinanet_1.0x_320',
     'yolox_1.0x_320', 'ssdlite_1.0x_320', 'faster_rcnn_1.0x_320',
 )  # fmt: skip
-"""Of which the first four are compared first."""
+"""Of which the first four are trained with three seeds."""
 
+SEEDS = (0, 1, 2)
 RATES = (0.001, 0.002, 0.004)
 SEARCH_EPOCHS = 8
+
+
+def _steps(data: str, config: str, epochs: int | None, steps: Steps) -> Iterator[Run]:
+    first = next(iter(steps))
+    for step, changes in steps.items():
+        yield Run(data, config, 0, epochs, changes, step, '' if step == first else first)
 
 
 def recipe() -> Iterator[Run]:
     """The recipe with one thing changed at a time, on aquarium."""
     earlier = {step: SMOOTH_L1 | changes for step, changes in FIRST_STEPS.items()}
     for steps in (earlier, STEPS):
-        first = next(iter(steps))
-        for step, changes in steps.items():
-            than = '' if step == first else first
-            yield Run('aquarium', OURS, 0, SEARCH_EPOCHS, changes, step, than)
+        yield from _steps('aquarium', OURS, SEARCH_EPOCHS, steps)
 
 
 def augmentation() -> Iterator[Run]:
     """What makes more of few photographs, over whole schedules, on the two smallest sets."""
-    for data, epochs in (('bccd', 24), ('aquarium', 24)):
-        first = next(iter(AUGMENTATION))
-        for step, changes in AUGMENTATION.items():
-            yield Run(data, OURS, 0, epochs, changes, step, '' if step == first else first)
-    yield Run('bccd', OURS, 0, 16, {}, '16 epochs', first)
+    for data in ('bccd', 'aquarium'):
+        yield from _steps(data, OURS, 24, AUGMENTATION)
+    yield Run('bccd', OURS, 0, 16, {}, '16 epochs', next(iter(AUGMENTATION)))
+
+
+def switches() -> Iterator[Run]:
+    """Each point in which the paper's and its code's settings may be chosen, alone."""
+    yield from _steps('aquarium', 'lighthead_single_1.0x_320', None, SWITCHES)
+
+
+def backbones() -> Iterator[Run]:
+    """ShuffleNet V2 beside MobileNetV2 in the same detector, both from scratch."""
+    yield from _steps('aquarium', OURS, 48, BACKBONES)
 
 
 def rates(configs: tuple[str, ...] = (OURS, *PEERS)) -> Iterator[Run]:
@@ -47,13 +59,30 @@ def rates(configs: tuple[str, ...] = (OURS, *PEERS)) -> Iterator[Run]:
 
 def comparison() -> Iterator[Run]:
     """One recipe, unchanged, in the order of what it tells."""
-    for configs, sets in (
-        ((OURS, PEERS[0]), ('bccd', 'aquarium')),
-        (PEERS[1:4], ('bccd', 'aquarium')),
-        (PEERS[4:], ('bccd', 'aquarium')),
-        ((OURS, *PEERS), ('fruits15',)),
-    ):
-        yield from (Run(data, config) for data in sets for config in configs)
+    small = ('aquarium', 'bccd')
+    yield from (Run(data, config) for data in small for config in (OURS, *PEERS))
+    yield from (Run(data, OURS.replace('320', '416')) for data in small)
+    yield from (Run('fruits15', config) for config in (OURS, *PEERS))
+    for data in (*small, 'fruits15'):
+        yield from (Run(data, c, seed) for seed in SEEDS[1:] for c in (OURS, *PEERS[:4]))
+    yield from (Run('dhaka_vehicles', config) for config in (OURS, *PEERS[:2]))
+
+
+def forms() -> Iterator[Run]:
+    """Light-Head R-CNN in its forms, on aquarium."""
+    for head in ('fpn', 'single'):
+        for arch in ('1.0x', '0.5x'):
+            for size in (320, 416):
+                yield Run('aquarium', f'lighthead_{head}_{arch}_{size}')
+
+
+def own() -> Iterator[Run]:
+    """The config for one's own folder, which here has 100 pictures to learn from."""
+    for data in ('bccd', 'aquarium', 'fruits15'):
+        for start in ('coco', 'scratch'):
+            for seed in SEEDS:
+                changes = {'own_photos.start': start, 'own_photos.seed': seed}
+                yield Run(data, 'my_photos', seed, None, changes, start, images=100)
 
 
 @dataclass(frozen=True)
@@ -75,5 +104,9 @@ PLANS = dict(
     recipe=Plan(recipe, 'photo steps', ('val',)),
     augmentation=Plan(augmentation, 'photo steps', ('val',)),
     rates=Plan(rates, 'photo steps', ('val',)),
+    switches=Plan(switches, 'photos', ('val', 'test')),
+    backbones=Plan(backbones, 'photos', ('val', 'test')),
     comparison=Plan(comparison, 'photos', ('val', 'test')),
+    forms=Plan(forms, 'photos', ('val', 'test')),
+    own=Plan(own, 'photos', ('val', 'test')),
 )

@@ -62,7 +62,7 @@ def measure(run: Run, places: Places, splits: Sequence[str]) -> dict:
     work_dir = places.work / run.name
     row = dict(
         name=run.name, data=run.data, config=run.config, seed=run.seed, step=run.step,
-        than=run.than, epochs=run.epochs, changes=dict(run.changes),
+        than=run.than, epochs=run.epochs, images=run.images, changes=dict(run.changes),
     )  # fmt: skip
     try:
         checkpoint = train(run, work_dir, places.root, places.tool)

@@ -102,9 +102,45 @@ AUGMENTATION: Steps = {
     },
     'crops': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]},
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
-    'mosaic': {PIPELINE: [*_LOAD, *_one_of([_RESIZE], _MOSAIC), _COLOUR, *_END]},
+    'mosaic': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _MOSAIC), *_END]},
     'no colours': {PIPELINE: [*_LOAD, _RESIZE, *_END]},
     'backbone at a third of the rate': {f'{MULTIPLIER}.backbone.lr_mult': 0.3},
     'rate .002': {RATE: 0.002},
 }
 """What a small set may lack; tried over whole schedules, which short ones do not show."""
+
+SWITCHES: Steps = {
+    'the recipe': {},
+    'C5 at stride 32': {'model.backbone.output_stride': 32},
+    "OHEM as the authors' code": {
+        f'{SAMPLER}._delete_': True,
+        f'{SAMPLER}.type': 'LightHeadOHEMSampler',
+        f'{SAMPLER}.num': 128,
+    },
+    'gradient factor 3 on the thin map': {f'{THIN_MAP}.gradient_factor': 3.0},
+    'BN without trained scale and shift': {'model.backbone.norm_cfg.requires_grad': False},
+    'best anchors from IoU .3 on only': {f'{RPN}.min_pos_iou': 0.3},
+    'largest of the samples of a bin': {'model.roi_head.bbox_roi_extractor.roi_layer.mode': 'max'},
+}
+"""Points in which the paper and its code differ from others; ``configs/README.md`` has them."""
+
+_FROM_SCRATCH: dict[str, object] = {
+    'custom_hooks': [],
+    'model.neck.init_cfg': None,
+    'model.backbone.init_cfg': None,
+    'model.backbone.frozen_stages': -1,
+    f'{MULTIPLIER}.backbone.lr_mult': 1.0,
+}
+BACKBONES: Steps = {
+    'ShuffleNet V2 1.0x from scratch': _FROM_SCRATCH,
+    'MobileNetV2 1.0x from scratch': {
+        name: value for name, value in _FROM_SCRATCH.items() if '.backbone.' not in name
+    }
+    | {
+        f'{MULTIPLIER}.backbone.lr_mult': 1.0,
+        'model.backbone._delete_': True,
+        'model.backbone.type': 'mmdet.MobileNetV2',
+        'model.backbone.out_indices': (2, 4, 6),
+        'model.neck.in_channels': (32, 96, 320),
+    },
+}

@@ -20,6 +20,9 @@ from shufflenet_det.bench.environment import device_name, environment
 from shufflenet_det.integration.config_scope import config_root
 from shufflenet_det.training.launch import load_config
 from shufflenet_det.training.newest import newest_intact
+from shufflenet_det.training.own_photos import Run as Reading
+
+from .own_folder import own_folder
 
 ATTEMPTS, LOG = 'attempts.jsonl', 'train.log'
 _ENVIRONMENT = threading.Lock()
@@ -35,12 +38,13 @@ class Run:
 
     Args:
         data: Name of a set of ``data.photos.PHOTO_SETS``.
-        config: Name of a file of configs/photos.
+        config: Name of a file of configs/photos or, for ``images``, of configs/custom.
         seed: Of weights, order of the images and augmentation.
         epochs: Instead of the config's.
         changes: Settings over the config's, as in ``--cfg-options``.
         step: What the changes try, in a few words.
         than: The step that it is compared with.
+        images: So many of the set's images, drawn by the seed, as somebody's own folder.
     """
 
     data: str
@@ -50,12 +54,14 @@ class Run:
     changes: Mapping[str, object] = field(default_factory=dict)
     step: str = ''
     than: str = ''
+    images: int | None = None
 
     @property
     def name(self) -> str:
         """Unique name; of the folder of its training."""
         step = ''.join(c if c.isalnum() or c in '.-' else '_' for c in self.step)
-        parts = [self.data, self.config, step, f'{self.epochs}ep' if self.epochs else '']
+        data = f'{self.data}_{self.images}' if self.images else self.data
+        parts = [data, self.config, step, f'{self.epochs}ep' if self.epochs else '']
         return '-'.join([*filter(None, parts), f'seed{self.seed}'])
 
     @property
@@ -107,10 +113,19 @@ def train(run: Run, work_dir: str | Path, root: str | Path, tool: str | Path) ->
 def begin(run: Run, work_dir: Path, root: str | Path) -> Path:
     """The whole config of a run, in the file that MMEngine leaves in the folder of a training."""
     path = work_dir / f'{run.config}.py'
-    if not path.is_file():
+    if path.is_file():
+        return path
+    configs = config_root('shufflenet_det')
+    if run.images:
+        folder = own_folder(root, run.data, run.images, run.seed, work_dir / 'own_folder')
+        settings = dict(run.settings, data_root=str(folder))
+        cfg = load_config(
+            configs / 'custom' / path.name, settings, run=Reading(str(work_dir), trains=True)
+        )
+    else:
         with _set_environment(PHOTOS_ROOT=str(root), PHOTOS_SET=run.data):
-            source = config_root('shufflenet_det') / 'photos' / path.name
-            load_config(source, run.settings).dump(path)
+            cfg = load_config(configs / 'photos' / path.name, run.settings)
+    cfg.dump(path)
     return path
 
 

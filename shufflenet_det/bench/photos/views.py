@@ -16,7 +16,7 @@ def accuracy_tables(result: Mapping) -> Iterator[Table]:
         groups: dict[str, list[Mapping]] = {}
         for row in result['rows']:
             if row['data'] == data:
-                groups.setdefault(row['config'], []).append(row)
+                groups.setdefault(_name(row), []).append(row)
         rows = sorted(map(_accuracy, groups.values()), key=lambda cells: -(cells[3] or 0))
         yield Table(
             data,
@@ -34,10 +34,10 @@ def _accuracy(rows: Sequence[Mapping]) -> tuple[Cell, ...]:
     whole = [row for row in rows if 'error' not in row]
     lost = '; '.join(row['error'] for row in rows if 'error' in row) or None
     if not whole:
-        return (rows[0]['config'], 0, *[None] * 15, lost)
+        return (_name(rows[0]), 0, *[None] * 15, lost)
     aps = [row['test']['AP'] for row in whole]
     return (
-        rows[0]['config'], len(whole), whole[0]['curve'][-1]['epoch'], mean(aps),
+        _name(rows[0]), len(whole), whole[0]['curve'][-1]['epoch'], mean(aps),
         stdev(aps) if len(aps) > 1 else None,
         *(_mean(row['test'][name] for row in whole) for name in FIGURES[1:]),
         mean(row['val']['AP'] for row in whole),
@@ -48,6 +48,10 @@ def _accuracy(rows: Sequence[Mapping]) -> tuple[Cell, ...]:
         _mean(row['cpu_seconds'] for row in whole),
         lost,
     )  # fmt: skip
+
+
+def _name(row: Mapping) -> str:
+    return ', '.join(filter(None, (row['config'], row.get('step'))))
 
 
 def _mean(values: Iterator[float | None]) -> float | None:
