@@ -20,13 +20,10 @@ from mmdet.datasets import CocoDataset
 from paths import ROOT
 from torchvision.models import shufflenet_v2_x1_0
 
-from shufflenet_det.bench.report import readme_differs
+from shufflenet_det.bench.report import every_page, readme_differs
 from shufflenet_det.data import generate
 
-PAGES = sorted(
-    path.relative_to(ROOT).as_posix()
-    for path in (ROOT / 'README.md', *ROOT.glob('[a-z]*/**/README.md'))
-)
+PAGES = [path.relative_to(ROOT).as_posix() for path in every_page(ROOT)]
 SHORTER = {
     r'max_epochs ?= ?(17|40)': 'max_epochs=1',
     r'epoch_17\.pth': 'epoch_1.pth',
@@ -192,7 +189,7 @@ def test_links_and_pictures_are_there(page):
 
 
 @pytest.mark.parametrize('page', PAGES)
-def test_tables_are_those_of_the_results(page):
+def test_tables_and_figures_are_those_of_the_results(page):
     assert not readme_differs(ROOT / page, ROOT / 'data/results'), (
         f'run: python tools/report.py --readme {page}'
     )

@@ -16,6 +16,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from .forms import OF_SHUFFLENET_V2
 from .paper.decomposition import CLASSES
 from .paper.guidelines import GUIDELINES
+from .paper.verdicts import speeds
 
 INK = '#010203'
 """Stands for the colour of text and axes, which a page chooses."""
@@ -105,13 +106,14 @@ def guideline_figures(result: Mapping) -> Figures:
     figures = {}
     for table in result['tables']:
         rows, columns = GUIDELINES[table['key']].rows, table['columns']
+        found = [speeds(table['key'], column) for column in columns]
         figure = Figure((6.4, 2.6), layout='constrained')
         axes = figure.subplots()
         width = 0.8 / len(rows)
         for i, row in enumerate(rows):
             at = [place + (i - (len(rows) - 1) / 2) * width for place in range(len(columns))]
-            speeds = [column['speed'][row.name] for column in columns]
-            axes.bar(at, speeds, width * 0.92, color=PALETTE[i], label=row.name)
+            relative = [of_width[row.name].median for of_width in found]
+            axes.bar(at, relative, width * 0.92, color=PALETTE[i], label=row.name)
         axes.set_xticks(range(len(columns)), [f'c={column["c"]}' for column in columns])
         axes.set_ylabel('relative speed')
         axes.grid(axis='x', visible=False)

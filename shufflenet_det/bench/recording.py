@@ -1,4 +1,4 @@
-"""Every stored speed of a CPU, and the command that measures it again."""
+"""What the pages show of this CPU, and the command that measures it again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import torch
 
-TOOLS = Path(__file__).parents[2] / 'tools'
+ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / 'tools'
+TEST_DATA = 'SHUFFLENET_DET_TEST_DATA'
 
 _V2 = 'snv2_2.0x snv1_2.0x xception_2.0x mobilenetv2_1.4'
 _TABLE7 = 'snv2_?.?x snv1_?.?x xception_* mobilenetv2_0.15 mobilenetv2_0.6 mobilenetv2_1.0 '  \
@@ -31,9 +33,11 @@ class Recording:
     Args:
         name: Of the file, without ``.json``.
         minutes: Expected on two idle cores; reckoned from the stored times, not measured.
-        command: Tool and its arguments, without ``--out``.
+        command: Tool, or module of tests/ behind ``-m``, and its arguments, without ``--out``;
+            ``DATA`` is the folder that SHUFFLENET_DET_TEST_DATA names.
         instructions: What the CPU must have; None for any.
         chart: Whether a .png stands beside the file.
+        notes_machine: Whether the tool notes what else the machine did, which spoils its times.
     """
 
     name: str
@@ -41,6 +45,13 @@ class Recording:
     command: str
     instructions: str | None = None
     chart: bool = False
+    notes_machine: bool = True
+
+    def arguments(self) -> list[str]:
+        """The command as the arguments of Python."""
+        data = os.environ.get(TEST_DATA, '')
+        words = [word.replace('DATA', data, 1) for word in shlex.split(self.command)]
+        return words if words[0] == '-m' else [str(TOOLS / f'{words[0]}.py'), *words[1:]]
 
 
 RECORDINGS = {
@@ -48,6 +59,9 @@ RECORDINGS = {
     for row in (
         Recording('table8_cpu', 5, f'latency --arch table8 --classifier --forms {_SHOWN}',
                   chart=True),
+        *(Recording(f'table8_two_threads_{wait}_cpu', 2,
+                    f'latency --arch table8 --classifier --threads 2 --wait {wait}')
+          for wait in ('active', 'passive')),
         Recording('headline_batch1_cpu', 1,
                   f'latency --arch {_V2} --classifier --forms {_SHOWN}'),
         Recording('headline_batch4_cpu', 2,
@@ -73,9 +87,22 @@ RECORDINGS = {
         Recording('guidelines_cpu', 10, 'guidelines', chart=True),
         Recording('decomposition_cpu', 3, 'decomposition --arch table8 snv2_50 resnet50',
                   chart=True),
+        Recording('choose_backbone', 10, 'choose_backbone --budget-ms 8 --size 224 224',
+                  chart=True),
+        Recording('readings', 1, 'readings', notes_machine=False),
+        Recording('converters', 2, 'converters --data DATA', notes_machine=False),
+        Recording('swaps', 20, 'swaps DATA/coco128_train2017', notes_machine=False),
+        Recording('nanodet_coco128', 5, 'nanodet_coco --data DATA', notes_machine=False),
+        Recording('first_picture', 2, '-m harness.newcomer picture', notes_machine=False),
+        Recording('newcomer', 20, '-m harness.newcomer quickstart iteration',
+                  notes_machine=False),
+        Recording('overhead_cpu', 10, '-m harness.load --overhead', notes_machine=False),
+        Recording('load_cpu', 60, '-m harness.load', notes_machine=False),
+        Recording('fault_drill', 8, '-m drill', notes_machine=False),
     )
 }  # fmt: skip
-"""Name -> how it is measured, in this order. One thread beside the paper's ARM chip."""
+"""Name -> how it is measured, in this order. One thread beside the paper's ARM chip. What a
+training or a GPU gave is not in it."""
 
 
 def chosen(names: Sequence[str]) -> list[Recording]:
@@ -95,9 +122,13 @@ def reason_to_skip(recording: Recording, folder: Path, again: bool = False) -> s
     capability = torch.backends.cpu.get_cpu_capability()
     if recording.instructions not in (None, capability):
         return f'needs {recording.instructions}, this CPU has {capability}'
+    if 'DATA' in recording.command and not os.environ.get(TEST_DATA):
+        return f'needs the test data, in the folder that {TEST_DATA} names'
     path = folder / f'{recording.name}.json'
     if again or not path.exists():
         return None
+    if not recording.notes_machine:
+        return 'is done'
     machine = json.loads(path.read_text(encoding='utf-8'))['environment'].get('machine')
     return 'is done' if machine and not machine.get('busy') else None
 
@@ -117,20 +148,13 @@ def record(recording: Recording, folder: Path, accept_busy: bool = False) -> str
         ValueError: If the tool fails, whose message stands above.
     """
     new = folder / f'{recording.name}.new'
-    charts = new.with_suffix('.new.png')
-    tool, *arguments = shlex.split(recording.command)
-    command = [sys.executable, str(TOOLS / f'{tool}.py'), *arguments, '--out', str(new)]
-    if recording.chart:
-        command += ['--plot', str(charts)]
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(command, stdout=subprocess.DEVNULL)
-    drawn = sorted(folder.glob(f'{charts.stem}*.png'))
+    drawn = []
     try:
-        if done.returncode:
-            raise ValueError(
-                f'{recording.name}: {shlex.join(command)} ended with {done.returncode}'
-            )
-        busy = json.loads(new.read_text(encoding='utf-8'))['environment']['machine']['busy']
+        _run(recording, new)
+        drawn = sorted(folder.glob(f'{new.name}*.png'))
+        environment = json.loads(new.read_text(encoding='utf-8'))['environment']
+        busy = environment['machine']['busy'] if recording.notes_machine else None
         if busy and not accept_busy:
             return f'not kept: {busy}'
         os.replace(new, folder / f'{recording.name}.json')
@@ -140,3 +164,15 @@ def record(recording: Recording, folder: Path, accept_busy: bool = False) -> str
     finally:
         for path in (new, *drawn):
             path.unlink(missing_ok=True)
+
+
+def _run(recording: Recording, out: Path) -> None:
+    command = [sys.executable, *recording.arguments(), '--out', str(out)]
+    if recording.chart:
+        command += ['--plot', str(out.with_suffix('.new.png'))]
+    paths = os.pathsep.join(map(str, (ROOT, ROOT / 'tests', TOOLS)))
+    done = subprocess.run(
+        command, stdout=subprocess.DEVNULL, env=dict(os.environ, PYTHONPATH=paths)
+    )
+    if done.returncode:
+        raise ValueError(f'{recording.name}: {shlex.join(command)} ended with {done.returncode}')

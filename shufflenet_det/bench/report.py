@@ -1,4 +1,4 @@
-"""Result files as one HTML page, and as the tables of a README."""
+"""Result files as one HTML page, and as the tables and figures of the pages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from pathlib import Path
 from .environment import read_results
 from .page import Section, page
 from .plots import figures_of, inline_svg
+from .prose.figures import fill_figures, pending
+from .prose.records import Records
+from .recording import RECORDINGS
 from .tables import conditions, markdown
 from .views import tables_of
 
 MARKER = re.compile(r'(<!-- results:(\S+) -->\n).*?(<!-- /results -->)', re.DOTALL)
-"""A generated part of a README. ``results:FILE`` is a file's first table, ``results:FILE/TABLE``
+"""A generated table of a page. ``results:FILE`` is a file's first table, ``results:FILE/TABLE``
 the one of that name."""
+
+
+PAGES = ('README.md', '[a-z]*/**/README.md')
+
+
+def every_page(root: Path = Path()) -> list[Path]:
+    """The pages of a working copy."""
+    return sorted(path for pattern in PAGES for path in root.glob(pattern))
 
 
 def html_report(results: Mapping[str, Mapping], title: str = 'shufflenet_det, measured') -> str:
@@ -69,11 +80,12 @@ def _markdown(name: str, result: Mapping) -> dict[str, str]:
     return ({name: next(iter(found.values()))} if found else {}) | found
 
 
-def fill(text: str, tables: Mapping[str, str]) -> str:
-    """A README with its generated parts made anew.
+def fill(text: str, results: Mapping[str, Mapping]) -> str:
+    """A page with its generated tables and figures made anew.
 
     Raises:
-        ValueError: If a marker names a table that does not exist, or is not closed.
+        ValueError: If a marker names a table that does not exist, or is not closed; as
+            :func:`html_report` and :func:`~.prose.figures.fill_figures`.
     """
     opened, complete = text.count('<!-- results:'), len(MARKER.findall(text))
     if opened != complete:
@@ -81,23 +93,28 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
             f'{opened - complete} of {opened} "<!-- results:NAME -->" have no '
             '"<!-- /results -->" of their own; close each, and put both on lines of their own'
         )
+    named = {match[2].partition('/')[0] for match in MARKER.finditer(text)}
+    tables = markdown_tables({name: results[name] for name in results if name in named})
 
     def made(match: re.Match) -> str:
         start, name, end = match.groups()
+        record = name.partition('/')[0]
+        if record not in results and record in RECORDINGS:
+            return f'{start}\n{pending(record).capitalize()}\n\n{end}'
         if name not in tables:
-            raise ValueError(f'results:{name} is not there; allowed: {sorted(tables)}')
+            raise ValueError(f'results:{name} is not there; allowed: {sorted(tables or results)}')
         return f'{start}\n{tables[name]}\n{end}'
 
-    return MARKER.sub(made, text)
+    return fill_figures(MARKER.sub(made, text), Records(results))
 
 
 def readme_differs(readme: str | Path, folder: str | Path) -> bool:
-    """Whether the tables of a README are not those of the results.
+    """Whether the tables or the figures of a page are not those of the results.
 
     Raises:
         ValueError: As in :func:`fill`.
     """
     text = Path(readme).read_text(encoding='utf-8')
-    if '<!-- results:' not in text:
+    if '<!-- results:' not in text and '<!-- figure:' not in text:
         return False
-    return fill(text, markdown_tables(read_results(folder))) != text
+    return fill(text, read_results(folder)) != text

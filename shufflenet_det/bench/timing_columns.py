@@ -55,6 +55,11 @@ def tie_band(first: Mapping, again: Mapping | None) -> float | None:
     return abs(speed_ratio(first, again).median - 1) if again else None
 
 
+def band_of(result: Mapping, first: Mapping) -> float | None:
+    """Of a result that holds it, or of the second measurement of its first row."""
+    return result['noise'] if 'noise' in result else tie_band(first, result.get('again'))
+
+
 def note_of(band: float | None) -> str:
     """How the intervals are to be read, for a caption."""
     if band is None:

@@ -21,7 +21,15 @@ from .proofs.packaged import tables as packaged
 from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
 from .tables import MILLION, Cell, Table
-from .timing_columns import EACH_BAND, memory_mib, note_of, speed_ratio, tie_band, time_columns
+from .timing_columns import (
+    EACH_BAND,
+    band_of,
+    memory_mib,
+    note_of,
+    speed_ratio,
+    tie_band,
+    time_columns,
+)
 from .zoo.view import tables as zoo_tables
 
 
@@ -41,14 +49,9 @@ def record_tables(result: Mapping) -> Iterator[Table]:
             yield Table(name, caption, tuple(columns), rows)
 
 
-def _band(result: Mapping, first: Mapping) -> float | None:
-    """Of a result that holds it, or the second measurement of its first row."""
-    return result['noise'] if 'noise' in result else tie_band(first, result.get('again'))
-
-
 def latency_tables(result: Mapping) -> Iterator[Table]:
     """Speed of backbones, and beside the paper's."""
-    rows, band = result['rows'], _band(result, result['rows'][0]['timing'])
+    rows, band = result['rows'], band_of(result, result['rows'][0]['timing'])
     form = 'torchvision' if any(row['form'] == 'torchvision' for row in rows) else rows[0]['form']
     base = {row['arch']: row for row in rows if row['form'] == form}
     header, times = time_columns([row['timing'] for row in rows])
@@ -113,7 +116,7 @@ def detector_tables(result: Mapping) -> Iterator[Table]:
     """Speed of whole detectors, and of their parts."""
     rows = result['rows']
     first = rows[0]['total']
-    band = _band(result, first)
+    band = band_of(result, first)
     header, times = time_columns([row['total'] for row in rows])
     yield Table(
         'speed', 'Whole detectors, from the normalised image to the boxes; in brackets what is '

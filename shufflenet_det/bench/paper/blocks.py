@@ -62,19 +62,18 @@ def _chain(widths: list[int], groups: int = 1) -> Stack:
     return Stack(nn.Sequential(*convs), widths[0])
 
 
-def channel_ratio(gpu: tuple[int, int], arm: tuple[int, int]) -> Build:
+def channel_ratio(channels: tuple[int, int], first: int) -> Build:
     """Table 1: a 1x1 conv c1 -> c2 and a 1x1 conv c2 -> c1, with the printed channels.
 
     Their macs are not quite equal: 36:432 has 5 % fewer than 128:128.
 
     Args:
-        gpu: (c1, c2) of the GPU's first column, that of c = 128.
-        arm: (c1, c2) of the ARM chip's first column, that of c = 32; at c = 64 twice as many.
+        channels: (c1, c2) of the first column that the paper prints for a chip.
+        first: Channels of that column's first row; at twice as many, c1 and c2 are twice as many.
     """
 
     def stack(c: int) -> Stack:
-        base, first = (gpu, 128) if c >= 128 else (arm, 32)
-        c1, c2 = (width * c // first for width in base)
+        c1, c2 = (width * c // first for width in channels)
         return _chain([c1, c2] * BLOCKS + [c1])
 
     return stack

@@ -9,15 +9,11 @@ from functools import partial
 import torch
 
 from shufflenet_det.bench.cuda_graph import CudaGraph
-from shufflenet_det.bench.intervals import Ratio
-from shufflenet_det.bench.timing import REPEAT, Timing, difference, measure, ratio
+from shufflenet_det.bench.timing import REPEAT, Timing, difference, measure
 
 from . import blocks
 from .blocks import Build
 from .decomposition import decompose
-
-NOISE = 0.03
-"""Differences below this fraction, or below what equal rows differ by, decide nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +25,18 @@ class Row:
         build: Channels of the first row -> the stack of this row.
         gpu: Batches/s in the paper at the three widths.
         arm: Images/s in the paper at the three widths.
+        arm_build: The same on the ARM chip, where the paper prints other channels for it.
     """
 
     name: str
     build: Build
     gpu: tuple[float, ...] | None = None
     arm: tuple[float, ...] | None = None
+    arm_build: Build | None = None
+
+    def stack(self, c: int, scale: str) -> blocks.Stack:
+        """The blocks at a width of ``gpu`` or ``arm``."""
+        return (scale == 'arm' and self.arm_build or self.build)(c)
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ GUIDELINES = {
         'Equal channel width minimizes memory access cost', 'table 1', '1:1',
         dict(gpu=(128, 256, 512), arm=(32, 64, 128)),
         (
-            Row('1:1', blocks.channel_ratio((128, 128), (32, 32)),
-                (1480, 723, 232), (76.2, 21.7, 5.3)),
-            Row('1:2', blocks.channel_ratio((90, 180), (22, 44)),
-                (1296, 586, 206), (72.9, 20.5, 5.1)),
-            Row('1:6', blocks.channel_ratio((52, 312), (13, 78)),
-                (876, 489, 189), (69.1, 17.9, 4.6)),
-            Row('1:12', blocks.channel_ratio((36, 432), (9, 108)),
-                (748, 392, 163), (57.6, 15.1, 4.4)),
+            Row('1:1', blocks.channel_ratio((128, 128), 128),
+                (1480, 723, 232), (76.2, 21.7, 5.3), blocks.channel_ratio((32, 32), 32)),
+            Row('1:2', blocks.channel_ratio((90, 180), 128),
+                (1296, 586, 206), (72.9, 20.5, 5.1), blocks.channel_ratio((22, 44), 32)),
+            Row('1:6', blocks.channel_ratio((52, 312), 128),
+                (876, 489, 189), (69.1, 17.9, 4.6), blocks.channel_ratio((13, 78), 32)),
+            Row('1:12', blocks.channel_ratio((36, 432), 128),
+                (748, 392, 163), (57.6, 15.1, 4.4), blocks.channel_ratio((9, 108), 32)),
         ),
     ),
     'G2': Guideline(
@@ -161,14 +163,20 @@ def run_guideline(
     guideline = GUIDELINES[key]
     columns = []
     for c in guideline.widths[scale][:widths]:
-        stacks = {row.name: row.build(c) for row in guideline.rows}
+        stacks = {row.name: row.stack(c, scale) for row in guideline.rows}
         eager = {name: _run(stack, device, dtype, batch, side) for name, stack in stacks.items()}
         runs = {name: _timed_form(run) for name, run in eager.items()}
         runs[REPEAT] = runs[guideline.rows[0].name]
         timings = measure(runs, device, turns, seconds, images=batch)
         macs = {name: stack.macs * side**2 // blocks.SIDE**2 for name, stack in stacks.items()}
-        columns.append(dict(c=c, macs=macs, timings=timings, **_judge(guideline, timings)))
+        columns.append(dict(c=c, macs=macs, timings=timings, noise=_noise(timings)))
     return dict(key=key, scale=scale, columns=columns, profile=_profile(eager, device))
+
+
+def _noise(timings: Sequence[Timing]) -> float:
+    """By how much the first row and its repetition differ."""
+    by_name = {timing.name: timing for timing in timings}
+    return difference(timings[0], by_name[REPEAT])
 
 
 def _run(stack: blocks.Stack, device: str, dtype: str, batch: int, side: int) -> partial:
@@ -185,32 +193,3 @@ def _timed_form(run: partial) -> partial:
 
 def _profile(runs: Mapping[str, Callable[[], object]], device: str) -> list:
     return [decompose(name, run, device) for name, run in runs.items()]
-
-
-def _judge(guideline: Guideline, timings: Sequence[Timing]) -> dict:
-    """Speeds relative to the first row, noise, and what they say about the guideline."""
-    by_name = {timing.name: timing for timing in timings}
-    first, advised = by_name[guideline.rows[0].name], by_name[guideline.advised]
-    names = [row.name for row in guideline.rows]
-    speed = {name: ratio(first, by_name[name]).median for name in names}
-    noise = difference(first, by_name[REPEAT])
-    band = max(NOISE, noise)
-    gains = [ratio(by_name[name], advised, band) for name in names if name != guideline.advised]
-    return dict(speed=speed, noise=noise, verdict=verdict(gains, guideline.advised))
-
-
-def verdict(gains: Sequence[Ratio], advised: str) -> str:
-    """Whether the advised row is the fastest of a column, and by how much.
-
-    Args:
-        gains: How many times as fast as each other row it is.
-        advised: The row that the guideline advises.
-    """
-    confirmed = [gain for gain in gains if gain.median > 1 + gain.band and not gain.is_tie]
-    least, most = (pick(gain.median for gain in gains) - 1 for pick in (min, max))
-    by = f'{advised} against the others: {least:+.0%} to {most:+.0%}'
-    if len(confirmed) == len(gains):
-        return f'holds ({by})'
-    if not confirmed:
-        return f'does not hold ({by})'
-    return f'holds against {len(confirmed)} of {len(gains)} ({by})'

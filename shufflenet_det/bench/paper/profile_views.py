@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shufflenet_det.bench.intervals import Ratio
 from shufflenet_det.bench.tables import MILLION, Cell, Table
-from shufflenet_det.bench.timing_columns import EACH_BAND, speed_ratio
+from shufflenet_det.bench.timing_columns import EACH_BAND
 
 from .decomposition import CLASSES, CONV, DEPTHWISE
 from .guidelines import GUIDELINES
 from .printed import FIGURE2, paper_chips
+from .verdicts import gains, speeds, verdict
 
 
 def decomposition_tables(result: Mapping) -> Iterator[Table]:
@@ -51,17 +51,25 @@ def guideline_tables(result: Mapping) -> Iterator[Table]:
     """Tables 1 to 4 and the units, each with its verdict and with the time of its operators."""
     yield Table(
         'verdicts', 'Does the guideline hold on this machine? Differences below 3 %, or below '
-        'those of two measurements of the same row, decide nothing, and neither do ties.',
-        ('guideline', 'channels', 'verdict', 'same row twice, %'),
+        'those of two measurements of the same row, decide nothing, and neither do ties. Gains '
+        'are the speed of the row that it advises over the others.' + EACH_BAND,
+        ('guideline', 'channels', 'verdict', 'least gain', 'largest gain', 'same row twice, %'),
         tuple(
-            (f'{table["key"]}: {GUIDELINES[table["key"]].title}', str(column['c']),
-             column['verdict'], 100 * column['noise'])
-            for table in result['tables'] for column in table['columns']
+            _verdict(table['key'], column) for table in result['tables']
+            for column in table['columns']
         ),
     )  # fmt: skip
     for table in result['tables']:
         yield _relative_speeds(table, paper_chips(result))
         yield _reason(table)
+
+
+def _verdict(key: str, column: Mapping) -> tuple[Cell, ...]:
+    found = gains(key, column)
+    by_gain = sorted(found.values(), key=lambda gain: gain.median)
+    title = f'{key}: {GUIDELINES[key].title}'
+    return (title, str(column['c']), verdict(found), by_gain[0], by_gain[-1],
+            100 * column['noise'])  # fmt: skip
 
 
 def _relative_speeds(table: Mapping, chips: Sequence[str]) -> Table:
@@ -70,23 +78,19 @@ def _relative_speeds(table: Mapping, chips: Sequence[str]) -> Table:
     header = [f'ours, c={column["c"]}' for column in columns]
     printed = [name for name in chips if getattr(guideline.rows[0], name)]
     header += [f'paper {n.upper()}, c={guideline.widths[n][i]}' for n in printed for i in places]
+    found = [speeds(table['key'], column) for column in columns]
     rows = []
     for row in guideline.rows:
-        cells = [_relative(column, row.name, guideline.rows[0].name) for column in columns]
+        cells = [of_width[row.name] for of_width in found]
         for name in printed:
-            speeds, first = getattr(row, name), getattr(guideline.rows[0], name)
-            cells += [speeds and speeds[i] / first[i] for i in places]
+            paper, first = getattr(row, name), getattr(guideline.rows[0], name)
+            cells += [paper and paper[i] / first[i] for i in places]
         rows.append((row.name, *cells))
     return Table(
         table['key'], f'{guideline.title} ({guideline.source}): speed relative to the first row.'
         + EACH_BAND,
         ('row', *header), tuple(rows),
     )  # fmt: skip
-
-
-def _relative(column: Mapping, name: str, first: str) -> Ratio:
-    timings = {timing['name']: timing for timing in column['timings']}
-    return speed_ratio(timings[name], timings[first], column['noise'])
 
 
 def _reason(table: Mapping) -> Table:

@@ -1,0 +1,1 @@
+"""The figures in the prose of the pages, made from the results."""

@@ -1,0 +1,201 @@
+"""Figures of accuracy, and of what the harness counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from statistics import mean, stdev
+
+from shufflenet_det.bench.paper.table7 import PAPER
+
+from .records import Figure, Records
+from .words import listed, share, span
+
+DETECTORS = {'lighthead_fpn_1.0x_320': 'Light-Head R-CNN', 'gfl_1.0x_320': 'GFL'}
+COMPARISON, SHORT = 'photos_comparison', 'photos_bccd_8_epochs'
+
+
+def quickstart(records: Records) -> str:
+    """What the quickstart takes and reaches."""
+    result = records['demo_curve']
+    last, minutes = result['curve'][-1], result['whole_quickstart_seconds'] / 60
+    return (
+        f'{last["epoch"]} epochs from scratch on two CPU cores, {minutes:.1f} minutes with '
+        f'everything on a quiet machine: bbox mAP {share(last["bbox_mAP"])} (AP50 '
+        f'{share(last["bbox_mAP_50"])})'
+    )
+
+
+def overfit(records: Records) -> str:
+    """What is learnt by heart."""
+    last = records['overfit_curve']['curve'][-1]
+    ap, ap50 = share(last['bbox_mAP']), share(last['bbox_mAP_50'])
+    return f'bbox mAP {ap} (AP50 {ap50}) after {last["epoch"]} epochs'
+
+
+def _means(record: str, key: str, records: Records) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for cell in records[record]['cells']:
+        found.setdefault(cell[key], []).append(cell['mmAP'])
+    return dict(sorted(found.items(), key=lambda item: -mean(item[1])))
+
+
+def _spread(values: list[float]) -> str:
+    return f'{mean(values):.1f} ± {stdev(values):.1f}'
+
+
+def table7(records: Records) -> str:
+    """Mean and spread of every backbone, from the best."""
+    found = _means('table7_demo_cpu', 'backbone', records)
+    return listed(f'{name} {_spread(values)}' for name, values in found.items())
+
+
+def table7_order(records: Records) -> str:
+    """Whether the best two are those of the paper's first column."""
+    ours = list(_means('table7_demo_cpu', 'backbone', records))
+    printed = sorted(PAPER, key=lambda name: -PAPER[name][0][0])
+    agree = 'as here' if ours[:2] == printed[:2] else f'here {listed(ours[:2])} do'
+    return f'{listed(printed[:2])} lead at 40M, {agree}'
+
+
+def residual(records: Records) -> str:
+    """V2 with residual units beside plain ones."""
+    found = _means('residual_demo_cpu', 'units', records)
+    return ', '.join(f'{_spread(values)} {name}' for name, values in found.items())
+
+
+def _steps(records: Records) -> dict[str, Mapping]:
+    return {row['step']: row for row in records['photos_recipe']['rows'] if 'error' not in row}
+
+
+def steps(*names: str, of: str = 'AP') -> Figure:
+    """AP of the validation split, or recall of so many proposals, after steps of the search."""
+
+    def figure(records: Records) -> str:
+        found = (_steps(records)[name]['val'] for name in names)
+        return listed(share(v[of] if of in v else v['recall'][of]) for v in found)
+
+    return figure
+
+
+def _rows(record: str, data: str, config: str, records: Records) -> list[Mapping]:
+    rows = [row for row in records[record]['rows'] if 'error' not in row]
+    return [row for row in rows if (row['data'], row['config']) == (data, config)]
+
+
+def photographs(record: str, data: str, split: str, records: Records) -> str:
+    """Light-Head R-CNN and GFL on a split, mean over the seeds."""
+    return listed(
+        f'{name} AP {_mean(rows, split, "AP")}, AP50 {_mean(rows, split, "AP50")}'
+        for config, name in DETECTORS.items()
+        if (rows := _rows(record, data, config, records))
+    )
+
+
+def _mean(rows: list[Mapping], split: str, key: str) -> str:
+    return share(mean(row[split][key] for row in rows))
+
+
+def forward_ms(records: Records) -> str:
+    """CPU ms of both detectors, over the sets."""
+    rows = [row for row in records[COMPARISON]['rows'] if 'error' not in row]
+    ms = ([row['cpu_ms'] for row in rows if row['config'] == config] for config in DETECTORS)
+    return listed(
+        f'{name} {span(values, ".0f", " ms")}'
+        for name, values in zip(DETECTORS.values(), ms, strict=True)
+    )
+
+
+def peak(data: str, records: Records) -> str:
+    """Where AP of the validation split was best, and where it ended, first seed of each."""
+    found = []
+    for config, name in DETECTORS.items():
+        curve = _rows(COMPARISON, data, config, records)[0]['curve']
+        best, last = max(curve, key=lambda point: point['AP']), curve[-1]
+        found.append(
+            f'{name} {share(best["AP"])} after epoch {best["epoch"]} and '
+            f'{share(last["AP"])} after {last["epoch"]}'
+        )
+    return ', '.join(found)
+
+
+def best(data: str, key: str, records: Records) -> str:
+    """The best figure of a test split over all results on photographs."""
+    rows = [row for record in (COMPARISON, SHORT) for row in records[record]['rows']
+            if row['data'] == data and 'error' not in row]  # fmt: skip
+    return share(max(row['test'][key] for row in rows))
+
+
+def peers(records: Records) -> str:
+    """Detectors of the comparison."""
+    rows = records[COMPARISON]['rows']
+    return listed(f'`{name}`' for name in dict.fromkeys(row['config'] for row in rows))
+
+
+def pixels(records: Records) -> str:
+    """How far an exported NanoDet's boxes lie from PyTorch's."""
+    return f'{max(row["pixels"] for row in records["nanodet_coco128"]["rows"]):.1g} px'
+
+
+def drill(records: Records) -> str:
+    """What the long drill tried."""
+    result = records['fault_drill']
+    minutes = sum(outcome['seconds'] for outcome in result['outcomes']) / 60
+    tried = f'{result["tried"]} faults and {result["fuzzed"]:,} mutated inputs'
+    return f'{minutes:.0f} minutes for {tried}'
+
+
+def load(records: Records) -> str:
+    """How long the load test was."""
+    trained, evaluated = (records['load_cpu'][part][-1]['step']
+                          for part in ('training', 'evaluation'))  # fmt: skip
+    return f'trained {trained:,} iterations and evaluated {evaluated:,} images'
+
+
+def flat(records: Records) -> str:
+    """Bounds of the load test that held."""
+    verdicts = records['load_cpu']['verdicts']
+    return f'{sum(row["flat"] for row in verdicts)} of {len(verdicts)} bounds held'
+
+
+def _of_photographs() -> Iterator[tuple[str, Figure]]:
+    for data in ('aquarium', 'bccd'):
+        for split in ('val', 'test'):
+            yield f'{data}-{split}', partial(photographs, COMPARISON, data, split)
+        yield f'{data}-peak', partial(peak, data)
+        yield f'{data}-best-AP50', partial(best, data, 'AP50')
+
+
+NECK, SMOOTH = 'neck from COCO', 'boxes by smooth L1'
+GFL_NECK = 'GFL, neck from COCO'
+SLOW_NECK = 'backbone and neck at 1/40 of the rate'
+
+FIGURES: dict[str, Figure] = {
+    'quickstart': quickstart,
+    'overfit': overfit,
+    'table7': table7,
+    'table7-order': table7_order,
+    'residual': residual,
+    'step-bn': steps('BN as the file has it', SMOOTH),
+    'step-rates': steps('lr .004', 'first try'),
+    'step-neck-rate': steps(SLOW_NECK, NECK),
+    'step-neck-rate-gfl': steps(f'GFL, {SLOW_NECK}', GFL_NECK),
+    'step-proposals': steps('lr .004', NECK, of='100'),
+    'step-heads': steps(GFL_NECK, 'Faster R-CNN, neck and losses the same', NECK),
+    'step-boxes': steps(SMOOTH, 'the recipe'),
+    'step-boxes-50': steps(SMOOTH, 'the recipe', of='AP50'),
+    'step-rates-again': steps('rate .002', 'rate .008', 'batch 4'),
+    'step-kept': steps(SMOOTH),
+    'step-fresh': steps('fresh neck'),
+    'step-full': steps('backbone at the full rate, nothing frozen'),
+    **dict(_of_photographs()),
+    'bccd-best-AP': partial(best, 'bccd', 'AP'),
+    'bccd-short': partial(photographs, SHORT, 'bccd', 'test'),
+    'photos-ms': forward_ms,
+    'photos-peers': peers,
+    'nanodet-px': pixels,
+    'drill': drill,
+    'load': load,
+    'load-flat': flat,
+}
+"""Name -> what makes it."""
