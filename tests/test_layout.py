@@ -77,6 +77,35 @@ def test_files_and_functions_are_short():
     assert sorted(set(long)) == []
 
 
+def functions_of_tests() -> Iterator[tuple[str, ast.FunctionDef, set[str]]]:
+    """File, function, and the names that it calls."""
+    for path in (ROOT / 'tests').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.FunctionDef):
+                called = (n.func for n in ast.walk(node) if isinstance(n, ast.Call))
+                names = {getattr(f, 'id', getattr(f, 'attr', '')) for f in called}
+                yield path.relative_to(ROOT).as_posix(), node, names
+
+
+def checks(node: ast.FunctionDef, called: set[str]) -> bool:
+    """Whether a function compares something, or expects an error or a warning."""
+    own = any(isinstance(n, ast.Assert) for n in ast.walk(node)) or called & {'raises', 'warns'}
+    return bool(own) or any(name.startswith('assert_') for name in called)
+
+
+def test_every_test_checks_a_value():
+    found = list(functions_of_tests())
+    helpers = {node.name for _, node, called in found if checks(node, called)}
+    blind = [
+        f'{path}:{node.name}'
+        for path, node, called in found
+        if '/test_' in path
+        and node.name.startswith('test_')
+        and not (checks(node, called) or called & helpers)
+    ]
+    assert blind == []
+
+
 def test_onnxruntime_is_imported_where_its_telemetry_is_off():
     home = PACKAGE / 'deploy' / 'onnx_runtime.py'
     users = [

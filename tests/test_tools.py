@@ -55,6 +55,32 @@ def test_training_and_detection_load_no_benchmark_and_set_no_backend(tool):
     assert done.stdout.endswith('\nsvg []\n')
 
 
+HELP = """
+import contextlib, io, json, sys
+usage = {}
+for tool in sys.argv[1:]:
+    sys.argv = [tool, '--help']
+    for optimize in (0, 2):
+        printed = io.StringIO()
+        try:
+            with open(tool) as file, contextlib.redirect_stdout(printed):
+                code = compile(file.read(), tool, 'exec', optimize=optimize)
+                exec(code, dict(__name__='__main__', __file__=tool))
+        except SystemExit as ended:
+            usage[f'{tool} {optimize}'] = [ended.code or 0, printed.getvalue()]
+print(json.dumps(usage))
+"""
+
+
+def test_every_tool_explains_itself_also_where_python_leaves_docstrings_out():
+    tools = [f'tools/{path.name}' for path in TOOLS.glob('*.py') if path.name != 'run_tool.py']
+    done = run(sys.executable, '-c', HELP, *tools, PYTHONPATH=f'{ROOT}{os.pathsep}{TOOLS}')
+    usage = json.loads(done.stdout.splitlines()[-1])
+    assert set(usage) == {f'{tool} {optimize}' for tool in tools for optimize in (0, 2)}
+    for tool, (code, text) in usage.items():
+        assert code == 0 and text.startswith(f'usage: {Path(tool.split()[0]).name} ')
+
+
 @pytest.fixture(scope='module')
 def demo(tmp_path_factory):
     # An odd number: two processes get unequal shares of the validation split.

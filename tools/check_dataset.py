@@ -20,7 +20,7 @@ from shufflenet_det.data.faults import SECTIONS
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
     parser.add_argument(
         'annotations', metavar='ANN', help='COCO annotation file, or the list of ids of a VOC set'
     )

@@ -7,6 +7,7 @@ import pytest
 import torch
 from paths import ROOT
 from torch import nn
+from versions import needs_exporter
 
 from shufflenet_det.backbones.peers import NETWORKS
 from shufflenet_det.bench import forms, latency
@@ -148,7 +149,10 @@ def test_clocks_leave_the_detector_as_it_was(small_config):
     assert 'forward' not in vars(run.model.backbone)
 
 
-@pytest.mark.parametrize('form', ['folded-channels-last', 'deploy', 'deploy-onnxruntime'])
+@pytest.mark.parametrize(
+    'form',
+    ['folded-channels-last', 'deploy', pytest.param('deploy-onnxruntime', marks=needs_exporter)],
+)
 def test_forms_of_a_detector_run(small_config, form):
     if form in OUTSIDE_TORCH:
         pytest.importorskip('onnxruntime', reason='needs the extra "deploy"')

@@ -8,6 +8,7 @@ import pytest
 import torch
 from paths import ROOT, TOOLS
 from torch import nn
+from versions import needs_exporter
 
 from shufflenet_det.bench import energy, memory
 from shufflenet_det.bench.detector_latency import DetectorRun, run_detectors
@@ -97,7 +98,9 @@ def test_pictures_are_normalised_as_the_detector_does():
     assert normalise(pixels, preprocessor).flatten().tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize('form', ['eager', 'deploy-onnxruntime'])
+@pytest.mark.parametrize(
+    'form', ['eager', pytest.param('deploy-onnxruntime', marks=needs_exporter)]
+)
 @pytest.mark.parametrize('resized', [False, True])
 def test_a_detector_on_pictures(folder, form, resized):
     pictures = Pictures.of_folder(folder / 'pictures', resized)

@@ -70,7 +70,7 @@ def test_right_in_channels_cost_no_trial(name, out_indices, changes, monkeypatch
 
 def test_backbones_that_publish_nothing_are_left_alone(monkeypatch):
     monkeypatch.setattr(channel_fields, 'neck_fields', None)
-    detector(RETINANET, dict(type='ResNet', depth=18))
+    assert detector(RETINANET, dict(type='ResNet', depth=18)).backbone.depth == 18
 
 
 class LastLevels(RetinaNet):

@@ -139,7 +139,7 @@ def load_test(folder: Path, iterations: int, images: int) -> dict:
 
 def main() -> None:
     """Run the load test, or the comparison of plain and protected training."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
     parser.add_argument('--iterations', type=int, default=2000, help='of the training')
     parser.add_argument('--images', type=int, default=5000, help='of the evaluation')
     parser.add_argument('--overhead', action='store_true', help='compare, not load test')

@@ -222,7 +222,7 @@ PATHS: dict[str, Callable[[argparse.Namespace, Path], list[Stage]]] = {
 
 def main() -> None:
     """Measure paths and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
     parser.add_argument('paths', nargs='+', choices=PATHS, help='what the newcomer wants')
     parser.add_argument('--source', type=Path, default=ROOT, help='what is cloned (default: this)')
     parser.add_argument('--epochs', type=int, default=40, help='of the quickstart (%(default)s)')

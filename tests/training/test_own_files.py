@@ -68,6 +68,7 @@ def test_file_system_without_locks_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(lock.fcntl, 'lockf', refused)
     with pytest.warns(UserWarning, match='knows no locks'):
         lock.hold(tmp_path)
+    assert not [path for _, path in lock._held if path.parent == tmp_path]
 
 
 BEST = dict(type='CheckpointHook', interval=1, save_best='mean', rule='greater', max_keep_ckpts=1)
