@@ -22,9 +22,9 @@ sys.meta_path[:] = [
 sys.modules.pop('shufflenet_det_startup', None)
 """
 HOOK = f"""{NO_HOOK}
-sys.path.append({str(PACKAGE / 'integration')!r})
+sys.path.insert(0, {str(PACKAGE / 'integration')!r})
 {(PACKAGE / 'integration/shufflenet_det.pth').read_text()}
-sys.path.pop()
+del sys.path[0]
 """
 BUILT = """
 from mmcv.ops import nms
@@ -161,3 +161,34 @@ def test_our_config_needs_the_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_config_hook_imports_nothing() -> None:
     done = run_python(HOOK + 'import mmengine.config as m; print("shufflenet_det" in sys.modules)')
     assert done.stdout.strip() == 'False', done.stderr
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """What `pip install --target` leaves: a folder on the path whose .pth files nobody reads."""
+    (tmp_path / PACKAGE.name).symlink_to(PACKAGE)
+    for name in ('shufflenet_det.pth', 'shufflenet_det_startup.py'):
+        (tmp_path / name).write_bytes((PACKAGE / 'integration' / name).read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    'first', ['import shufflenet_det', 'import site; site.addsitedir({target!r})']
+)
+def test_installed_into_a_target_folder(first: str, target: Path) -> None:
+    code = f'{NO_HOOK}{first.format(target=str(target))}\nimport mmdet.apis, shufflenet_det{BUILT}'
+    done = run_python(code, target)
+    assert done.returncode == 0, done.stderr
+
+
+GET_MODEL = """
+import mmengine.hub
+model = mmengine.hub.get_model('shufflenet_det::demo/lighthead_snv2_demo.py')
+print(type(model).__name__)
+"""
+
+
+@pytest.mark.parametrize('first', ['import shufflenet_det', ''], ids=['imported', 'not imported'])
+def test_model_of_a_config_name(first: str) -> None:
+    done = run_python(f'{HOOK}\n{first}\n{GET_MODEL}')
+    assert done.stdout.split()[-1:] == ['LightHeadRCNN'], done.stderr

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
-from . import config_scope, mmdet_fixes, registration, shufflenet_det_startup
+from . import mmdet_fixes, registration, shufflenet_det_startup
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,12 @@ AMENDMENTS = (
     ),
     Amendment('mmdet.registry', registration.check_detectors, 'as above'),
     Amendment(
-        'mmengine.hub',
-        config_scope.find_in_hub,
-        '`get_config` and `get_model` need pkg_resources, which setuptools 81 removed, and know '
-        'only packages of OpenMMLab',
-    ),
-    Amendment(
         'mmdet.models.dense_heads.ssd_head',
         mmdet_fixes.let_ssd_predict,
         'mmdet 3.3.0 only: SSD cannot predict, its head reads a `loss_cls` that it never sets',
     ),
 )
-"""Beside them, `shufflenet_det_startup` answers for `mmcv._ext` and for the `_base_` of configs."""
+"""Beside them, `shufflenet_det_startup` answers for `mmcv._ext` and for configs of packages."""
 
 
 def install() -> None:

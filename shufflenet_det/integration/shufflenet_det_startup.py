@@ -14,7 +14,11 @@ from runpy import run_path
 from types import ModuleType
 
 MMCV_EXT = 'mmcv._ext'
-MMENGINE_CONFIG = 'mmengine.config.config'
+CONFIGS_BY_PACKAGE = {
+    'mmengine.config.config': 'find_bases',
+    'mmengine.hub': 'find_in_hub',
+}
+"""Module -> function of `integration/config_scope.py` that changes it."""
 _MARK = '_amended_by_shufflenet_det'
 
 
@@ -114,7 +118,7 @@ def amend(name: str, label: str, change: Callable[[ModuleType], None]) -> None:
 
 def _find_configs(module: ModuleType) -> None:
     scope = _installed('config_scope.py')
-    amendment = scope and run_path(str(scope)).get('find_bases')
+    amendment = scope and run_path(str(scope)).get(CONFIGS_BY_PACKAGE[module.__name__])
     if amendment:  # this copy may be of another version than the package
         amendment(module)
 
@@ -124,7 +128,8 @@ def install() -> None:
     # By name: the copy in site-packages is another class object with the same duty.
     if not any(getattr(f, '__name__', '') == MmcvExtFinder.__name__ for f in sys.meta_path):
         sys.meta_path.append(MmcvExtFinder)
-    amend(MMENGINE_CONFIG, 'bases', _find_configs)
+    for name, change in CONFIGS_BY_PACKAGE.items():
+        amend(name, change, _find_configs)
 
 
 if __name__ == 'shufflenet_det_startup':

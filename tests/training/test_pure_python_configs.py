@@ -14,6 +14,7 @@ from mmdet.registry import (
 from mmengine.config import Config
 from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
+from versions import needs_norms_by_class
 
 from shufflenet_det.deploy.onnx_export import resize_of
 from shufflenet_det.integration.type_name import type_name
@@ -77,6 +78,7 @@ def test_types_are_classes(path):
     assert type_name(cfg.train_dataloader.dataset) == 'CocoDataset'
 
 
+@needs_norms_by_class
 @pytest.mark.parametrize('read', [Config.fromfile, load_config], ids=['mmdet', 'tools'])
 def test_training_is_protected_and_resumes(path, tmp_path, read):
     cfg = read(path)
@@ -108,6 +110,7 @@ def test_options_change_it(path, name):
     assert OPTIONS[name](load_config(path, named=[name])) == CHANGED[name]
 
 
+@needs_norms_by_class
 @pytest.mark.parametrize('name', ['multi_scale', 'mosaic_mixup'])
 def test_a_training_with_an_option_runs(path, tmp_path, name):
     cfg = load_config(path, dict(work_dir=str(tmp_path / 'work')), [name])
@@ -117,6 +120,7 @@ def test_a_training_with_an_option_runs(path, tmp_path, name):
     assert runner.epoch == 1
 
 
+@needs_norms_by_class
 def test_test_time_augmentation_and_test(path, tmp_path):
     cfg = load_config(path)
     (tmp_path / 'x.pth').touch()
