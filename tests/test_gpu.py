@@ -8,10 +8,14 @@ from torchvision.ops import ps_roi_align as torchvision_ps_roi_align
 from shufflenet_det.bench.detector_forms import DETECTOR_FORMS
 from shufflenet_det.bench.detector_latency import DetectorRun
 from shufflenet_det.bench.forms import FORMS, prepare
+from shufflenet_det.bench.gpu.agreement import agreement
+from shufflenet_det.bench.gpu.record import CONFIGS, PYRAMID
 from shufflenet_det.bench.latency import Conditions, build
 from shufflenet_det.bench.operators import boxes_about
 from shufflenet_det.bench.paper.decomposition import CLASSES, decompose
 from shufflenet_det.bench.timing import measure
+from shufflenet_det.deploy import fixed_nms
+from shufflenet_det.deploy.graph_ops import nms_mask
 from shufflenet_det.detectors.ps_roi import SHIFTS, ps_roi_align
 from shufflenet_det.detectors.rpn_nms import nms_topk
 
@@ -89,6 +93,38 @@ def test_roi_of_no_image_gives_nan_and_leaves_the_others_alone():
     out = ps_roi_align(thin_map, rois, 7, 1 / 32, 2)
     assert out[1:4].isnan().all()
     assert torch.equal(out[[0, 4]], torchvision_ps_roi_align(thin_map, rois[[0, 4]], 7, 1 / 32, 2))
+
+
+@pytest.mark.parametrize('mode', SHIFTS)
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_hostile_rois_leave_the_others_alone(dtype, mode):
+    thin_map = torch.randn(2, 490, 25, 38, device='cuda', dtype=dtype)
+    rois = torch.tensor([[0.0, 8, 8, 99, 99]] * 12, device='cuda', dtype=dtype)
+    expected = ps_roi_align(thin_map, rois, 7, 1 / 32, 2, mode)
+    for place, value in enumerate((torch.nan, torch.inf, -torch.inf, 3e38, -3e38), 1):
+        rois[place, 1:] = value
+        rois[place + 5, 2] = value
+    out = ps_roi_align(thin_map, rois, 7, 1 / 32, 2, mode)
+    assert torch.equal(out[[0, 11]], expected[[0, 11]])
+
+
+@pytest.mark.parametrize('config', [*CONFIGS, PYRAMID])
+@pytest.mark.parametrize('dtype', TOLERANCE)
+@pytest.mark.parametrize('batch', [1, 4])
+def test_whole_detector_as_one_graph_finds_what_the_eager_one_finds(config, dtype, batch):
+    row = agreement(config, batch, dtype, (256, 320))
+    assert row.agrees, row
+
+
+@pytest.mark.parametrize('triton', [True, False])
+def test_suppression_of_a_graph_is_that_of_the_cpu(monkeypatch, triton):
+    monkeypatch.setattr(fixed_nms, 'HAS_TRITON', triton)
+    generator = torch.Generator().manual_seed(0)
+    boxes = torch.stack([boxes_about(60, 6000, spread, generator) for spread in (0.15, 1.0)])
+    scores = torch.rand(2, 6000, generator=generator)
+    args = (1000 if triton else 100, 0.7, 0.1)
+    found = fixed_nms.fixed_nms_mask(boxes.cuda(), scores.cuda(), *args)
+    assert torch.equal(found.cpu(), nms_mask(boxes, scores, *args))
 
 
 def test_suppression_is_torchvisions():

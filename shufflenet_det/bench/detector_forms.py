@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torchvision.ops import ps_roi_align
 
 from shufflenet_det.checkpoints.models import load_model, read_mmengine
+from shufflenet_det.deploy.cuda_graph import CudaGraph
 from shufflenet_det.deploy.fuse import fold_conv_modules
 from shufflenet_det.deploy.switch import switch_to_deploy
 from shufflenet_det.detectors import PSRoIAlign
 from shufflenet_det.training.launch import load_config
 
-from .cuda_graph import CudaGraph
 from .forms import first_line, fold_batch_norms
 from .onnx_session import cpu_session
 
@@ -147,28 +147,71 @@ def submodule(model: nn.Module, path: str) -> nn.Module | None:
     return model
 
 
-class OnnxDetector:
-    """The export of a detector in ONNX Runtime, called like the detector.
+class OfPixels:
+    """A form of a detector that normalises by itself, which is part of its time.
 
-    Normalising is part of the export, and of its time.
+    ``images`` (N, 3, H, W) uint8, BGR, are what it sees.
     """
+
+    images: Tensor
+
+    def __init__(self, x: Tensor) -> None:
+        self.see((x.float() * 58 + 116).clamp(0, 255).byte())
+
+    def see(self, pixels: Tensor) -> None:
+        """Take other images of the same shape."""
+        self.images = pixels
+
+
+class OnnxDetector(OfPixels):
+    """The export of a detector in ONNX Runtime, called like the detector."""
 
     def __init__(self, model: nn.Module, x: Tensor) -> None:
         from shufflenet_det.deploy.onnx_export import OUTPUTS, build_graph, to_proto
 
         graph = build_graph(model, 'detections')
         self.session = cpu_session(to_proto(graph, OUTPUTS['detections'], 18).SerializeToString())
-        self.images = (x * 58 + 116).clamp(0, 255).byte().numpy()
+        super().__init__(x)
 
     def predict(self, x: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
         """Detections on ``images``, which are x before it was normalised."""
-        _, scores, _ = self.session.run(None, {'images': self.images})
+        _, scores, _ = self.session.run(None, {'images': self.images.numpy()})
         for sample, found in zip(samples, scores, strict=True):
             sample.pred_instances = InstanceData(scores=torch.from_numpy(found[found > 0]))
         return samples
 
 
-DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OnnxDetector]] = {
+class GraphDetector(OfPixels):
+    """The whole detector with its post-processing as one CUDA graph, called like the detector.
+
+    What it finds is copied to the host, which is part of its time.
+    """
+
+    def __init__(self, model: nn.Module, x: Tensor) -> None:
+        from shufflenet_det.deploy.fixed_detector import fixed_detector
+
+        self.graph = CudaGraph(fixed_detector(model).to(x.device))
+        super().__init__(x)
+
+    def to(self, dtype: torch.dtype) -> GraphDetector:
+        """Convolutions and fully connected layers in half precision."""
+        if dtype != torch.float16:
+            raise ValueError(f'form whole-cuda-graph runs in float32 or float16, not {dtype}')
+        self.graph.network.half_dense()
+        return self
+
+    def predict(self, x: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
+        """Detections on ``images``, which are x before it was normalised."""
+        found = [part.cpu() for part in self.graph(self.images)]
+        for sample, boxes, scores, labels in zip(samples, *found, strict=True):
+            kept = labels >= 0
+            sample.pred_instances = InstanceData(
+                bboxes=boxes[kept], scores=scores[kept], labels=labels[kept]
+            )
+        return samples
+
+
+DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OfPixels]] = {
     'eager': lambda model, x: model,
     'stock-operators': _stock_operators,
     'channels-last': _channels_last,
@@ -176,6 +219,7 @@ DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OnnxDetector
     'folded-channels-last': lambda model, x: _channels_last(_folded(model, x), x),
     'deploy': lambda model, x: switch_to_deploy(model),
     'deploy-cuda-graph': _deploy_cuda_graph,
+    'whole-cuda-graph': GraphDetector,
     'deploy-onnxruntime': OnnxDetector,
 }
 """Form -> function(detector, input) -> what predicts; the detector itself is changed."""

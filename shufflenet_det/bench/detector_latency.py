@@ -15,7 +15,7 @@ from torch import Tensor
 
 from shufflenet_det.training.launch import load_config
 
-from .detector_forms import DETECTOR_FORMS, OnnxDetector, boxes_in_single, build_detector
+from .detector_forms import DETECTOR_FORMS, OfPixels, boxes_in_single, build_detector
 from .detector_parts import POST_PROCESSING, RESIZING, REST, part_clocks
 from .energy import energy_meter
 from .forms import OUTSIDE_TORCH, first_line, forms_for
@@ -109,8 +109,8 @@ class DetectorRun:
         """Resize and normalise the pictures of a turn."""
         size = tuple(self.x.shape[-2:])
         pixels, self.inside = pixels_of(self.pictures.batch(turn, len(self.x)), size)
-        if isinstance(self.model, OnnxDetector):  # which normalises in its graph
-            self.model.images = pixels.numpy()
+        if isinstance(self.model, OfPixels):
+            self.model.see(pixels.to(self.device))
         else:
             self.x = normalise(pixels.to(self.device), self.preprocessor).to(self.x.dtype)
 

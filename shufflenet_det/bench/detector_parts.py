@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from torch import nn
@@ -25,6 +25,15 @@ PARTS = {
 }
 """Part -> (module, method) that does it. No part calls another, so that times add up."""
 
+TRAINING_PARTS = {
+    'backbone': ('backbone', 'forward'),
+    'neck': ('neck', 'forward'),
+    'RPN with targets, loss and proposals': ('rpn_head', 'loss_and_predict'),
+    'RoI head with sampling and loss': ('roi_head', 'loss'),
+    'dense head with targets and loss': ('bbox_head', 'loss'),
+}
+"""Part of a training step -> (module, method) that does it; their gradients are apart."""
+
 POST_PROCESSING = ('RoI post-processing', 'post-processing')
 
 REST = 'rest'
@@ -35,11 +44,13 @@ RESIZING = 'resizing'
 
 
 @contextmanager
-def part_clocks(model: nn.Module, device: str) -> Iterator[dict[str, float]]:
+def part_clocks(
+    model: nn.Module, device: str, parts: Mapping[str, tuple[str, str]] = PARTS
+) -> Iterator[dict[str, float]]:
     """Part -> ms spent in it while the context lasts, of the parts that the model has."""
     spent: dict[str, float] = {}
     timed = []
-    for part, (path, method) in PARTS.items():
+    for part, (path, method) in parts.items():
         owner = submodule(model, path)
         if owner is not None and hasattr(owner, method):
             spent[part] = 0.0

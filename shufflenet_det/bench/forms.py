@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from shufflenet_det.deploy.cuda_graph import CudaGraph
 from shufflenet_det.deploy.fuse import with_folded
 from shufflenet_det.deploy.switch import onnx_align, switch_to_deploy
 
-from .cuda_graph import CudaGraph
 from .onnx_session import onnx_session
 
 Forward = Callable[[Tensor], object]
@@ -152,13 +152,17 @@ FORMS: dict[str, Form] = {
 """Form -> function(model, example input) -> callable(input); the model itself stays as it is."""
 
 OF_SHUFFLENET_V2 = (
-    'deploy', 'deploy-compile', 'deploy-cuda-graph', 'deploy-onnxruntime', 'stock-operators',
+    'deploy', 'deploy-compile', 'deploy-cuda-graph', 'whole-cuda-graph', 'deploy-onnxruntime',
+    'stock-operators',
 )  # fmt: skip
 """Forms that only ShuffleNet V2 has, or our detectors around it."""
 
 SHUFFLENETS_V2 = ('ShuffleNetV2', 'SEShuffleNetV2', 'ShuffleFreeBackbone')
 
-OUTSIDE_TORCH = ('onnxruntime', 'deploy-onnxruntime', 'folded-cuda-graph', 'deploy-cuda-graph')
+OUTSIDE_TORCH = (
+    'onnxruntime', 'deploy-onnxruntime', 'folded-cuda-graph', 'deploy-cuda-graph',
+    'whole-cuda-graph',
+)  # fmt: skip
 """Forms whose memory torch does not see in a call: another library's, or a graph's own."""
 
 

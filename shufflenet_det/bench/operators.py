@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.ops import nms
 from torchvision.ops import ps_roi_align as torchvision_ps_roi_align
 
+from shufflenet_det.deploy.fixed_nms import fixed_nms_mask
 from shufflenet_det.detectors.ps_roi import ps_roi_align
 from shufflenet_det.detectors.rpn_nms import nms_topk
 
@@ -93,6 +94,12 @@ def _suppression(device: str, generator: torch.Generator) -> Iterator[tuple[str,
             lambda b=boxes, s=scores: nms_topk(b, s, IOU, KEPT),
             lambda b=boxes, s=scores: nms(b, s, IOU)[:KEPT],
         )  # fmt: skip
+        if boxes.is_cuda:  # elsewhere it is for tests
+            yield (
+                f'NMS of a CUDA graph, {BEFORE} boxes, {KEPT} kept at most', name,
+                lambda b=boxes, s=scores: fixed_nms_mask(b[None], s[None], KEPT, IOU, 0.0),
+                lambda b=boxes, s=scores: nms(b, s, IOU)[:KEPT],
+            )  # fmt: skip
 
 
 def run_operators(

@@ -8,6 +8,7 @@ from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
 from .budget.result import choice_tables
 from .forms import OF_SHUFFLENET_V2
+from .gpu.views import agreement_tables, training_tables
 from .intervals import Ratio
 from .model_view import model_tables
 from .paper.printed import paper_chips, paper_speed
@@ -184,6 +185,8 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'guidelines': guideline_tables,
     'feature_reuse': reuse_tables,
     'operators': operator_tables,
+    'graph agreement': agreement_tables,
+    'training speed': training_tables,
     'converters': converters,
     'nanodet': nanodet,
     'packaged': packaged,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from shufflenet_det.detectors import LightHeadRCNN, PSRoIAlign
-from shufflenet_det.detectors.ps_roi import ps_roi_align_as_roi_align
+from shufflenet_det.detectors.ps_roi import pool_guarded, ps_roi_align_as_roi_align
+from shufflenet_det.detectors.roi_guard import sanitize_rois
 
+from .fixed_nms import fixed_nms_mask
 from .graph_ops import nms_mask, top
 from .graph_parts import (
+    NMS,
     NO_PROPOSAL,
     BoxDecoder,
     Preprocess,
@@ -68,6 +72,32 @@ class PyramidRoIAlign(nn.Module):
         return torch.cat(pooled)[torch.cat(members).argsort()][count:]
 
 
+class EveryLevelRoIAlign(nn.Module):
+    """PSRoIExtractor on levels (N, C, H, W) and RoIs (K, 5), with shapes that are always the same.
+
+    Every RoI is pooled from every level, and has its own one picked: shapes that follow the boxes
+    would cost a GPU more. RoIs are of existing images.
+    """
+
+    def __init__(self, extractor: nn.Module) -> None:
+        super().__init__()
+        for layer in extractor.roi_layers:
+            require(isinstance(layer, PSRoIAlign), 'roi_layer', 'PSRoIAlign', layer)
+        self.layers, self.level_of = extractor.roi_layers, extractor.map_roi_levels
+
+    def forward(self, maps: Sequence[Tensor], rois: Tensor) -> Tensor:
+        rois = sanitize_rois(rois)
+        pooled, *others = (
+            pool_guarded(level, rois, layer.output_size[0], layer.spatial_scale,
+                         layer.sampling_ratio, layer.mode)
+            for layer, level in zip(self.layers, maps, strict=True)
+        )  # fmt: skip
+        levels = self.level_of(rois, len(maps)).view(-1, 1, 1, 1)
+        for number, other in enumerate(others, 1):
+            pooled = torch.where(levels < number, pooled, other)
+        return pooled
+
+
 class RoIScores(nn.Module):
     """The RoI head before its NMS.
 
@@ -75,12 +105,13 @@ class RoIScores(nn.Module):
     class has its own, and scores (N, R, classes), 0 where there is no proposal.
     """
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, head: nn.Module, fixed: bool = False) -> None:
         super().__init__()
         self.bbox_head, self.thin_map, self.in_indices = (
             head.bbox_head, head.thin_map, head.in_indices
         )  # fmt: skip
-        self.pool = PyramidRoIAlign(head.bbox_roi_extractor)
+        pool = EveryLevelRoIAlign if fixed else PyramidRoIAlign
+        self.pool = pool(head.bbox_roi_extractor)
         self.decode = BoxDecoder(self.bbox_head.bbox_coder)
         agnostic = self.bbox_head.reg_class_agnostic
         self.box_shape = (4,) if agnostic else (self.bbox_head.num_classes, 4)
@@ -108,8 +139,9 @@ class ClassNMS(nn.Module):
     K is max_per_img. Behind the last detection of an image stand zeros with label -1.
     """
 
-    def __init__(self, cfg: Mapping, name: str = 'test_cfg.rcnn') -> None:
+    def __init__(self, cfg: Mapping, name: str = 'test_cfg.rcnn', nms: NMS = nms_mask) -> None:
         super().__init__()
+        self.nms = nms
         self.iou_threshold = iou_threshold(cfg['nms'], f'{name}.nms')
         self.score_threshold, self.max_num = max(float(cfg['score_thr']), 0.0), cfg['max_per_img']
         require(self.max_num > 0, f'{name}.max_per_img', 'a positive number', self.max_num)
@@ -128,7 +160,7 @@ class ClassNMS(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Of candidates (N, n, 4) with scores and labels (N, n)."""
         moved = apart(boxes, labels.to(boxes.dtype), scores, self.score_threshold)
-        kept = nms_mask(moved, scores, self.max_num, self.iou_threshold, self.score_threshold)
+        kept = self.nms(moved, scores, self.max_num, self.iou_threshold, self.score_threshold)
         scores, index = top(scores * kept, self.max_num)
         found = scores > self.score_threshold
         labels = labels.gather(1, index).where(found, -1)
@@ -145,20 +177,26 @@ class DetectorGraph(nn.Module):
     Args:
         model: A LightHeadRCNN in its deploy form.
         postprocess: Give boxes and scores of all RoIs instead, see `RoIScores`.
+        fixed: No step and no shape follows the values, so that a CUDA graph can hold all of it.
+            Such a graph is not for export.
 
     Raises:
         ValueError: If the detector is another one, or has a part that the graph does not know.
     """
 
-    def __init__(self, model: nn.Module, postprocess: bool = True) -> None:
+    def __init__(self, model: nn.Module, postprocess: bool = True, fixed: bool = False) -> None:
         super().__init__()
         require(isinstance(model, LightHeadRCNN), 'model', 'LightHeadRCNN (other detectors can '
                  'be exported with --backbone-only)', type(model).__name__)  # fmt: skip
         self.preprocess = Preprocess(model.data_preprocessor)
         self.backbone, self.neck = model.backbone, model.neck if model.with_neck else None
-        self.proposals = Proposals(model.rpn_head)
-        self.roi_scores = RoIScores(model.roi_head)
-        self.class_nms = ClassNMS(model.roi_head.test_cfg) if postprocess else None
+        head, nms, class_nms = model.roi_head, nms_mask, nms_mask
+        if fixed:
+            nms = fixed_nms_mask
+            class_nms = partial(nms, groups=head.bbox_head.num_classes)
+        self.proposals = Proposals(model.rpn_head, nms)
+        self.roi_scores = RoIScores(head, fixed)
+        self.class_nms = ClassNMS(head.test_cfg, nms=class_nms) if postprocess else None
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         limit = image_limit(images)

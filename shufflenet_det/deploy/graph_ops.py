@@ -1,4 +1,4 @@
-"""Operators of the detector's graph that torch runs itself and ONNX has under another form.
+"""Operators of the detector's graph that torch runs itself and ONNX has otherwise (`onnx_ops`).
 
 Sizes that they give are symbols of their own in an export, not formulas of the input's size, over
 which torch would reason for minutes.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from onnxscript import opset18 as op
 from torch import Tensor
 from torchvision.ops import nms
 
@@ -26,14 +25,6 @@ def _(x: Tensor, divisor: int, value: float) -> Tensor:
     return x.new_empty(x.shape[0], x.shape[1], height * divisor, width * divisor)
 
 
-def _pad_to_multiple_in_onnx(x, divisor: int, value: float):
-    size = op.Shape(x, start=2, end=4)
-    divisor = op.Constant(value_ints=[divisor])
-    rest = op.Mod(op.Sub(divisor, op.Mod(size, divisor)), divisor)
-    pads = op.Concat(op.Constant(value_ints=[0] * 6), rest, axis=0)
-    return op.Pad(x, pads, op.Constant(value_float=value))
-
-
 @torch.library.custom_op('shufflenet_det::top', mutates_args=())
 def top(scores: Tensor, max_num: int) -> tuple[Tensor, Tensor]:
     """The `max_num` largest of scores (N, n) in falling order, or all n, and their indices.
@@ -48,11 +39,6 @@ def top(scores: Tensor, max_num: int) -> tuple[Tensor, Tensor]:
 def _(scores: Tensor, max_num: int) -> tuple[Tensor, Tensor]:
     values = scores.new_empty(scores.shape[0], torch.library.get_ctx().new_dynamic_size(min=2))
     return values, torch.empty_like(values, dtype=torch.int64)
-
-
-def _top_in_onnx(scores, max_num: int):
-    count = op.Min(op.Shape(scores, start=1, end=2), op.Constant(value_ints=[max_num]))
-    return op.TopK(scores, count, axis=1)
 
 
 @torch.library.custom_op('shufflenet_det::nms_mask', mutates_args=())
@@ -75,25 +61,3 @@ def nms_mask(
 @nms_mask.register_fake
 def _(boxes: Tensor, scores: Tensor, *_) -> Tensor:
     return torch.empty_like(scores, dtype=torch.bool)
-
-
-def _nms_mask_in_onnx(boxes, scores, max_num: int, iou_threshold: float, score_threshold: float):
-    selected = op.NonMaxSuppression(
-        boxes,
-        op.Unsqueeze(scores, op.Constant(value_ints=[1])),
-        op.Constant(value_ints=[max_num]),
-        op.Constant(value_floats=[iou_threshold]),
-        op.Constant(value_floats=[score_threshold]),
-    )  # rows of image, class, box
-    place = op.Gather(selected, op.Constant(value_ints=[0, 2]), axis=1)
-    ones = op.Expand(op.Constant(value_floats=[1.0]), op.Shape(selected, start=0, end=1))
-    kept = op.ScatterND(op.Sub(scores, scores), place, ones)
-    return op.Greater(kept, op.Constant(value_float=0.0))
-
-
-ONNX_TRANSLATIONS = {
-    torch.ops.shufflenet_det.pad_to_multiple.default: _pad_to_multiple_in_onnx,
-    torch.ops.shufflenet_det.top.default: _top_in_onnx,
-    torch.ops.shufflenet_det.nms_mask.default: _nms_mask_in_onnx,
-}
-"""What `torch.onnx.export` needs as its custom_translation_table."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from .graph_ops import nms_mask, pad_to_multiple, top
+
+NMS = Callable[[Tensor, Tensor, int, float, float], Tensor]
+"""What `nms_mask` is, or has its arguments and result."""
 
 NO_PROPOSAL = -1.0
 """Score that marks a place without a proposal; those of proposals lie in [0, 1]."""
@@ -65,8 +68,9 @@ class Proposals(nn.Module):
     have score NO_PROPOSAL.
     """
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, head: nn.Module, nms: NMS = nms_mask) -> None:
         super().__init__()
+        self.nms = nms
         require(head.use_sigmoid_cls, 'rpn_head.loss_cls.use_sigmoid', True, False)
         self.head, self.decode = head, BoxDecoder(head.bbox_coder)
         cfg = head.test_cfg
@@ -105,7 +109,7 @@ class Proposals(nn.Module):
         scores = scores.where((size > self.min_size).all(-1), NO_PROPOSAL)
         groups = [torch.full_like(s[0], float(i)) for i, (_, s) in enumerate(found)]
         moved = boxes if len(found) == 1 else apart(boxes, torch.cat(groups), scores, 0.0)
-        kept = nms_mask(moved, scores, self.max_num, self.iou_threshold, 0.0)
+        kept = self.nms(moved, scores, self.max_num, self.iou_threshold, 0.0)
         scores = scores.where(kept, NO_PROPOSAL)
         scores, index = top(scores, self.max_num)
         return take(boxes, index), scores
@@ -114,7 +118,8 @@ class Proposals(nn.Module):
 def image_limit(images: Tensor) -> Tensor:
     """Width, height, width, height (4,) of images (N, C, H, W): what boxes are clipped to."""
     height, width = images.shape[2], images.shape[3]
-    return torch.stack([torch.scalar_tensor(s) for s in (width, height)] * 2)
+    sides = [torch.scalar_tensor(side, device=images.device) for side in (width, height)]
+    return torch.stack(sides * 2)
 
 
 def take(values: Tensor, index: Tensor) -> Tensor:

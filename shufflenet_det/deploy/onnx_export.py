@@ -21,10 +21,10 @@ from shufflenet_det.integration.type_name import type_name
 
 from .contract import IMAGES, OUTPUTS, Expected
 from .detector_graph import BackboneGraph, DetectorGraph
-from .graph_ops import ONNX_TRANSLATIONS
 from .graph_parts import require
 from .model_info import INTERPOLATIONS, METADATA_KEY, ModelInfo, Resize
 from .nanodet_graph import NanoDetGraph
+from .onnx_ops import ONNX_TRANSLATIONS
 from .onnx_runtime import InferenceSession
 from .switch import onnx_align, switch_to_deploy
 

@@ -1,48 +1,19 @@
 """Position-sensitive RoI align: the guarded op, its layer and its extractor for MMDetection."""
 
-from collections.abc import Callable
-
 import torch
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.registry import MODELS
 from torch import Tensor, nn
-from torchvision.ops import ps_roi_align as torchvision_ps_roi_align
 from torchvision.ops import roi_align
 
 from .ps_roi_kernels import sample_bins
+from .roi_guard import check_batch_index, guard_on_device, is_traced, sanitize_rois
 
 # mode -> pixels of the map that are subtracted from the scaled RoI
 SHIFTS = {'avg': 0.5, 'max': 0.0}
-# RoI coordinates are held within this many image pixels of the origin.
-ROI_LIMIT = 1e6
 # On the CPU, torchvision's kernel wins below 75 RoIs + 1 per 256 map positions: laying out the
 # map costs about as much as torchvision needs for these.
 FEW_ROIS, POSITIONS_PER_ROI = 75, 256
-
-
-def sanitize_rois(rois: Tensor) -> Tensor:
-    """RoIs (K, 5) that no kernel can crash on: NaN becomes 0, the rest is held in +-ROI_LIMIT.
-
-    The frame does not depend on the map, so every RoI with coordinates in +-1e6 image pixels,
-    partly or wholly outside the image, empty or reversed, is returned bit for bit.
-    """
-    return rois.nan_to_num(0).clamp(-ROI_LIMIT, ROI_LIMIT)
-
-
-def _is_traced() -> bool:
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
-
-
-def _check_batch_index(index: Tensor, num_images: int) -> None:
-    """Raises where values can be read: not while a graph is recorded."""
-    if _is_traced():
-        return
-    bad = ~((index >= 0) & (index < num_images))
-    if bad.any():
-        raise ValueError(
-            f'rois[:, 0] is the index of the image in the batch: expected 0 to {num_images - 1}, '
-            f'got {index[bad].unique().tolist()}'
-        )
 
 
 def _prepare(
@@ -62,27 +33,17 @@ def _prepare(
         raise ValueError(
             f'rois must be (K, 5): batch index, x1, y1, x2, y2; got {tuple(rois.shape)}'
         )
-    if not rois.is_cuda:
-        _check_batch_index(rois[:, 0], input.shape[0])
     if input.dtype in (torch.float16, torch.bfloat16):
         input = input.float()
-    return input, sanitize_rois(rois.detach().to(input.dtype))
-
-
-def _pool_on_cuda(
-    input: Tensor, rois: Tensor, guarded: Tensor, pool: Callable[[Tensor, Tensor], Tensor]
-) -> Tensor:
-    """Pool without waiting for the device to say which RoI is of no image; its values are NaN.
-
-    Not in place: the gradient of mode 'max' reads what was pooled.
-    """
-    index = guarded[:, 0].clamp_(0, input.shape[0] - 1)
-    pooled = pool(input, guarded)
-    return torch.where((rois[:, 0] == index)[:, None, None, None], pooled, torch.nan)
+    rois = rois.detach().to(input.dtype)
+    if rois.is_cuda and not is_traced():
+        return input, guard_on_device(rois, input.shape[0])
+    check_batch_index(rois[:, 0], input.shape[0])
+    return input, sanitize_rois(rois)
 
 
 def _pays_to_lay_out(input: Tensor, rois: Tensor) -> bool:
-    if input.device.type != 'cpu' or _is_traced():
+    if input.device.type != 'cpu' or is_traced():
         return False
     positions = input.shape[0] * input.shape[2] * input.shape[3]
     return len(rois) >= FEW_ROIS + positions / POSITIONS_PER_ROI
@@ -103,29 +64,49 @@ def ps_roi_align(
     input channel (c * output_size + i) * output_size + j. Mode 'avg' is torchvision's
     `ps_roi_align` (mean of the samples, half a pixel of shift), 'max' the authors' code (largest
     sample, no shift). Half precision is computed in single precision. The gradient reaches the
-    input only. RoIs are guarded by `sanitize_rois`.
+    input only. RoIs are guarded by `sanitize_rois`, on CUDA by `guard_on_device`.
 
     Raises:
         ValueError: On a wrong mode, sampling ratio, channel count, RoI shape or batch index; on
-            CUDA, which would have to be waited for, a wrong batch index gives NaN instead.
+            CUDA, which would have to be waited for, a RoI of no image gives NaN instead, and so
+            does one that is no number.
     """
     dtype = input.dtype
-    args = (output_size, spatial_scale, sampling_ratio, mode)
-    given = rois
     input, rois = _prepare(input, rois, output_size, sampling_ratio, mode)
-
-    def pool(input: Tensor, rois: Tensor) -> Tensor:
-        if mode == 'avg':
-            return torchvision_ps_roi_align(input, rois, *args[:3])
-        return ps_roi_align_as_roi_align(input, rois, *args)
-
+    args = (output_size, spatial_scale, sampling_ratio, mode)
     if _pays_to_lay_out(input, rois):
         pooled = sample_bins(input, rois, *args[:2], SHIFTS[mode], *args[2:])
-    elif input.is_cuda and not _is_traced():
-        pooled = _pool_on_cuda(input, given, rois, pool)
     else:
-        pooled = pool(input, rois)
+        pooled = pool_guarded(input, rois, *args)
     return pooled.to(dtype)
+
+
+def pool_guarded(
+    input: Tensor,
+    rois: Tensor,
+    output_size: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    mode: str,
+    plain: bool = False,
+) -> Tensor:
+    """`ps_roi_align` by torchvision's kernels, of guarded RoIs in the input's single precision.
+
+    In mode 'max', or where it shall be `plain`, these are the kernels of RoI align.
+    """
+    args = (output_size, spatial_scale, sampling_ratio)
+    missing = None
+    if rois.is_cuda and rois.dtype == torch.float64:  # of which NaN gives no index on CUDA
+        missing = rois.isnan().any(1)[:, None, None, None]
+        rois = rois.nan_to_num(0)
+    if plain or mode != 'avg':
+        pooled = _pool_by_roi_align(input, rois, *args, mode)
+    else:
+        size = (output_size, output_size)
+        pooled, _ = torch.ops.torchvision.ps_roi_align(
+            input, rois, spatial_scale, *size, sampling_ratio
+        )
+    return pooled if missing is None else pooled.masked_fill(missing, torch.nan)
 
 
 def ps_roi_align_as_roi_align(
@@ -143,6 +124,18 @@ def ps_roi_align_as_roi_align(
     """
     dtype = input.dtype
     input, rois = _prepare(input, rois, output_size, sampling_ratio, mode)
+    args = (output_size, spatial_scale, sampling_ratio, mode)
+    return pool_guarded(input, rois, *args, plain=True).to(dtype)
+
+
+def _pool_by_roi_align(
+    input: Tensor,
+    rois: Tensor,
+    output_size: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    mode: str,
+) -> Tensor:
     bins = output_size**2
     planes = input.unflatten(1, (-1, bins)).transpose(1, 2).flatten(0, 1)
     x1, y1, x2, y2 = (rois[:, 1:] + (0.5 - SHIFTS[mode]) / spatial_scale).unbind(1)
@@ -160,7 +153,7 @@ def ps_roi_align_as_roi_align(
         samples = roi_align(planes, cut, sampling_ratio, spatial_scale, 1, aligned=True)
         pooled = samples.amax((2, 3))
     pooled = pooled.view(-1, output_size, output_size, planes.shape[1])
-    return pooled.permute(0, 3, 1, 2).to(dtype)
+    return pooled.permute(0, 3, 1, 2)
 
 
 @MODELS.register_module()

@@ -67,7 +67,7 @@ def _greedy(source: np.ndarray, target: np.ndarray, count: int) -> np.ndarray:
         kept = update
 
 
-def _single_precision_at_most(value: float) -> np.float32:
+def single_precision_at_most(value: float) -> np.float32:
     """Largest float32 t <= value: x > t in single is x > value in double, as in torchvision."""
     rounded = np.float32(value)
     return rounded if float(rounded) <= value else np.nextafter(rounded, np.float32(-np.inf))
@@ -120,7 +120,7 @@ def nms_topk(boxes: Tensor, scores: Tensor, iou_threshold: float, max_num: int) 
     if not _is_fast(boxes, iou_threshold):
         return nms(boxes, scores, iou_threshold)[:max_num]
     order = scores.sort(descending=True, stable=True).indices
-    threshold = _single_precision_at_most(iou_threshold)
+    threshold = single_precision_at_most(iou_threshold)
     with np.errstate(over='ignore', invalid='ignore', divide='ignore'):
         kept = _nms_sorted(boxes.detach()[order].numpy(), threshold, max_num)
     return order[torch.from_numpy(kept)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +17,21 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def single(folder) -> Files:
-    files = make_files('single', folder)
+def files(folder) -> Callable[[str], Files]:
+    """Config and checkpoint of a form, made once."""
+    return cache(lambda form: make_files(form, folder))
+
+
+@pytest.fixture(scope='session')
+def single(files) -> Files:
+    files = files('single')
     run_tool('export', files.config, files.checkpoint, '--out', files.onnx)
     return files
 
 
 @pytest.fixture(scope='session')
-def fpn(folder) -> Files:
-    files = make_files('fpn', folder)
+def fpn(files) -> Files:
+    files = files('fpn')
     run_tool('export', files.config, files.checkpoint, '--out', files.onnx)
     return files
 

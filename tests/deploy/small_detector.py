@@ -8,12 +8,12 @@ from runpy import run_path
 
 import torch
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from paths import ROOT
 from torch import nn
 
+from shufflenet_det.bench.untrained import spread_outputs
 from shufflenet_det.deploy.predict import MMDetPredictor
 
 CONFIGS = dict(single='lighthead_snv2.py', fpn='lighthead_fpn_snv2.py')
@@ -54,25 +54,7 @@ def sharpen(model: nn.Module) -> None:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.8, 1.2)
             nn.init.normal_(module.bias, std=0.1)
-    bbox_head = model.roi_head.bbox_head
-    for layer, spread in ((model.rpn_head.rpn_conv, 1), (model.rpn_head.rpn_cls, 2),
-                          (model.rpn_head.rpn_reg, 0.3), (bbox_head.shared_fcs[0], 1),
-                          (bbox_head.fc_cls, 2), (bbox_head.fc_reg, 1)):  # fmt: skip
-        measured = []
-        hook = layer.register_forward_hook(lambda _m, _i, out, to=measured: to.append(out.std()))
-        images = torch.randint(0, 256, (2, 3, 128, 160), dtype=torch.uint8)
-        run(model, images)
-        hook.remove()
-        layer.weight.mul_(spread / measured[0])
-
-
-def run(model: nn.Module, images: torch.Tensor) -> list:
-    """Detections of a detector of MMDetection on images (N, 3, H, W) as they are."""
-    size = tuple(images.shape[2:])
-    info = dict(img_shape=size, ori_shape=size, scale_factor=(1.0, 1.0))
-    samples = [DetDataSample(metainfo=info) for _ in images]
-    found = model.test_step(dict(inputs=list(images), data_samples=samples))
-    return [sample.pred_instances for sample in found]
+    spread_outputs(model, torch.randint(0, 256, (2, 3, 128, 160), dtype=torch.uint8))
 
 
 def make_files(form: str, folder: Path) -> Files:

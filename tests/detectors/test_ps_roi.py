@@ -7,13 +7,7 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 import shufflenet_det  # noqa: F401  (registers the modules)
-from shufflenet_det.detectors.ps_roi import (
-    ROI_LIMIT,
-    SHIFTS,
-    ps_roi_align,
-    ps_roi_align_as_roi_align,
-    sanitize_rois,
-)
+from shufflenet_det.detectors.ps_roi import SHIFTS, ps_roi_align, ps_roi_align_as_roi_align
 
 # Pixels of the map subtracted from the scaled RoI: half a pixel in torchvision's op, none in the
 # code of the authors.
@@ -141,11 +135,6 @@ def test_hostile_roi_gives_finite_output_and_spares_the_others(form, mode, count
 def test_roi_wholly_outside_is_zero(form):
     rois = torch.tensor([[0, *HOSTILE['outside']]])
     assert not form(make_map(), rois, 7, 1 / 16).any()
-
-
-def test_guard_returns_rois_inside_its_frame_bit_for_bit():
-    rois = torch.cat((make_rois(40) * 1000, torch.tensor([[1, -ROI_LIMIT, 0, ROI_LIMIT, -5]])))
-    assert torch.equal(sanitize_rois(rois), rois)
 
 
 @pytest.mark.parametrize('form', FORMS)

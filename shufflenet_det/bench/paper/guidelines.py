@@ -8,8 +8,8 @@ from functools import partial
 
 import torch
 
-from shufflenet_det.bench.cuda_graph import CudaGraph
 from shufflenet_det.bench.timing import REPEAT, Timing, difference, measure
+from shufflenet_det.deploy.cuda_graph import CudaGraph
 
 from . import blocks
 from .blocks import Build

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,8 @@ class CudaGraph(nn.Module):
         network: A module, or a function of one tensor.
 
     Raises:
-        ValueError: If the first input is not on a CUDA device.
+        ValueError: If the first input is not on a CUDA device, or a further one is of another
+            shape.
     """
 
     def __init__(self, network: Callable[[Tensor], object]) -> None:
@@ -32,6 +34,11 @@ class CudaGraph(nn.Module):
     def forward(self, x: Tensor) -> object:
         if self.graph is None:
             self._capture(x)
+        if x.shape != self.x.shape:
+            raise ValueError(
+                f'the CUDA graph was captured for inputs {tuple(self.x.shape)}, got '
+                f'{tuple(x.shape)}; make a CudaGraph for each shape'
+            )
         self.x.copy_(x)
         self.graph.replay()
         return self.out
@@ -43,11 +50,22 @@ class CudaGraph(nn.Module):
         self.x = x.clone()
         beside = torch.cuda.Stream(x.device)
         beside.wait_stream(torch.cuda.current_stream(x.device))
-        with torch.cuda.stream(beside):
-            for _ in range(WARM_UP):
-                self.network(self.x)
-        torch.cuda.current_stream(x.device).wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self.out = self.network(self.x)
+        with _measured_convs():
+            with torch.cuda.stream(beside):
+                for _ in range(WARM_UP):
+                    self.network(self.x)
+            torch.cuda.current_stream(x.device).wait_stream(beside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self.out = self.network(self.x)
         self.graph = graph
+
+
+@contextmanager
+def _measured_convs() -> Iterator[None]:
+    """cuDNN measures its algorithms for each conv and keeps the fastest."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
