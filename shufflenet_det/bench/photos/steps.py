@@ -94,15 +94,21 @@ def _one_of(*transforms: list[dict]) -> list[dict]:
 
 AUGMENTATION: Steps = {
     'the recipe': {},
+    'crops': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]},
+    'mosaic': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _MOSAIC), *_END]},
     'moving average of the weights': {
         'custom_hooks': [
             dict(type='UnfoldBNHook'),
-            dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=2e-3, update_buffers=True),
+            dict(
+                type='EMAHook',
+                ema_type='ExpMomentumEMA',
+                momentum=5e-3,
+                gamma=100,
+                update_buffers=True,
+            ),  # fmt: skip
         ]
     },
-    'crops': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]},
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
-    'mosaic': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _MOSAIC), *_END]},
     'no colours': {PIPELINE: [*_LOAD, _RESIZE, *_END]},
     'backbone at a third of the rate': {f'{MULTIPLIER}.backbone.lr_mult': 0.3},
     'rate .002': {RATE: 0.002},
