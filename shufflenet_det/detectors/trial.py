@@ -14,12 +14,18 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 
+from shufflenet_det.integration.type_name import type_name
+
 SHAPE, BATCH = (3, 128, 160), 2
 REID_SHAPE = (3, 256, 128)
 """That of people, whose heads pool maps of a fixed size."""
 
 QUERIES = 50
 """Of a two-stage transformer, at most: small pictures have not the positions for 900."""
+
+
+PROPOSALS, SAMPLES = 100, 64
+"""Of an image, at most: what more of them cost shows nothing."""
 
 
 def without_weights(node: object) -> object:
@@ -48,6 +54,10 @@ def build_untrained(cfg: Config) -> BaseModel:
         if node.get('as_two_stage') and 'num_queries' in node:
             node.num_queries = min(node.num_queries, QUERIES)
             node.setdefault('test_cfg', ConfigDict())['max_per_img'] = QUERIES
+        if 'max_per_img' in node:
+            node.max_per_img = min(node.max_per_img, PROPOSALS)
+        if type_name(node).endswith('Sampler') and 'num' in node:
+            node.num = min(node.num, SAMPLES)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmdet'):
         built = revert_sync_batchnorm(MODELS.build(model))
         built.init_weights()

@@ -36,6 +36,11 @@ def root(tmp_path_factory):
     return folder
 
 
+def count_for_ever():
+    while True:
+        pass
+
+
 def tried(root, name: str, swapped: bool = False, seconds: int = 120) -> Row:
     return in_own_process(Row(name, f'{name}.py', swapped), root, seconds)
 
@@ -63,10 +68,12 @@ def test_cause_is_kept(root, name, swapped, seconds, cause):
     'end, cause',
     [
         (lambda *_: os._exit(7), 'build: the process ended with 7'),
-        (lambda *_: time.sleep(60), 'build: no answer in 1 s'),
+        (lambda *_: time.sleep(60), 'build: no answer in 2 s'),
+        (lambda *_: count_for_ever(), 'build: needs more than 1 s of CPU time'),
     ],
 )
 def test_process_that_ends_or_hangs_is_a_row(end, cause, root, monkeypatch):
+    monkeypatch.setattr(run, 'PATIENCE', 2 if 'answer' in cause else 100)
     monkeypatch.setattr(run, 'attempt', end)
     assert tried(root, 'small', seconds=1).cause == cause
 

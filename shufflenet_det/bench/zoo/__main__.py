@@ -22,7 +22,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog='shufflenet_det.bench.zoo', description=__doc__)
     parser.add_argument('folders', nargs='*', help='of MMDetection (default: all)')
     parser.add_argument('--sample', action='store_true', help='ten folders, others on each day')
-    parser.add_argument('--seconds', type=int, default=SECONDS, help='a config gets (default: 300)')
+    parser.add_argument('--seconds', type=int, default=SECONDS,
+                        help=f'of CPU time that a config gets (default: {SECONDS})')  # fmt: skip
     parser.add_argument('--out', type=Path, help='result file; what it holds is not tried again')
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import resource
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,9 @@ from datetime import date
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from signal import SIGXCPU
 
+import torch
 from mmengine.config import Config
 
 from shufflenet_det.bench.environment import environment, write_result
@@ -26,7 +29,10 @@ from shufflenet_det.detectors.trial import (
 )
 from shufflenet_det.integration.config_scope import config_root
 
-KIND, SAMPLE, SECONDS = 'zoo', 10, 300
+KIND, SAMPLE, SECONDS = 'zoo', 10, 100
+PATIENCE = 20
+"""Seconds by the clock for each of CPU time: the machine may belong to others."""
+
 ARCH = '0.5x'
 SHARED = ('_base_', 'common')
 """Folders that hold parts of other configs."""
@@ -45,7 +51,7 @@ class Row:
         swapped: Whether our backbone is in it.
         built, trains, predicts: What it got through.
         cause: Of the first step that it did not; a swap that is refused says why.
-        seconds: All steps together, of a process that has its modules.
+        seconds: CPU time of all steps together, of a process that has its modules.
         done: Whether all steps were tried.
     """
 
@@ -101,7 +107,7 @@ def run_all(rows: Iterable[Row], root: Path, out: Path | None, seconds: int = SE
         rows: From :func:`rows_of`.
         root: Folder of the configs.
         out: The result file, written after each row; None keeps nothing.
-        seconds: A row gets.
+        seconds: CPU time that a row gets.
     """
     rows = list(rows)
     kept = json.loads(out.read_text('utf-8'))['rows'] if out and out.is_file() else []
@@ -122,20 +128,23 @@ def in_own_process(row: Row, root: Path, seconds: int) -> Row:
     """A row tried in a fork of this process, which must not have computed yet."""
     context = get_context('fork')
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(row, root, sender))
+    process = context.Process(target=_send, args=(row, root, seconds, sender))
     process.start()
     sender.close()
     last = row
     try:
         while True:
-            if not receiver.poll(seconds):
-                return replace(last, cause=f'{_step(last)}: no answer in {seconds} s')
+            if not receiver.poll(seconds * PATIENCE):
+                return replace(last, cause=f'{_step(last)}: no answer in {seconds * PATIENCE} s')
             last = receiver.recv()
             if last.cause or last.done:
                 return last
     except EOFError:
         process.join()
-        return replace(last, cause=f'{_step(last)}: the process ended with {process.exitcode}')
+        end = f'the process ended with {process.exitcode}'
+        if process.exitcode == -SIGXCPU:
+            end = f'needs more than {seconds} s of CPU time'
+        return replace(last, cause=f'{_step(last)}: {end}')
     finally:
         process.kill()
         process.join()
@@ -145,13 +154,15 @@ def _step(row: Row) -> str:
     return 'build' if not row.built else 'train' if not row.trains else 'predict'
 
 
-def _send(row: Row, root: Path, sender: Connection) -> None:
+def _send(row: Row, root: Path, seconds: int, sender: Connection) -> None:
     """Send the row after each step."""
-    start = time.perf_counter()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    start = time.process_time()
     try:
         for reached in attempt(row, root):
             row = reached
-            sender.send(replace(row, seconds=round(time.perf_counter() - start, 1)))
+            sender.send(replace(row, seconds=round(time.process_time() - start, 1)))
     except Exception as error:
         sender.send(replace(row, cause=f'build: {_line(error)}'))
 
@@ -165,6 +176,7 @@ def attempt(row: Row, root: Path) -> Iterable[Row]:
 
     A model that cannot be trained may still predict.
     """
+    torch.manual_seed(0)
     cfg = Config.fromfile(root / row.folder / row.config)
     if row.swapped:
         cfg, _ = swap_backbone(cfg, backbone_config(ARCH))
