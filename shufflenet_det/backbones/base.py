@@ -75,13 +75,15 @@ class LevelBackbone(BaseModule):
         norm_eval: Keep all BN layers in eval mode while training.
         with_cp: Trade speed for memory with activation checkpointing.
         init_cfg: As in every MMDetection backbone.
+        pretrained: Refused: what mmsegmentation's ``model.pretrained`` names is another net's.
 
     Attributes:
         out_channels: Channels of each output, in the order of out_indices.
         out_strides: Stride of each output, in the order of out_indices.
 
     Raises:
-        ValueError: If out_indices, frozen_stages, output_stride or last_dilation is not allowed.
+        ValueError: If out_indices, frozen_stages, output_stride, last_dilation or pretrained is
+            not allowed.
     """
 
     stem_names: tuple[str, ...] = ('conv1', 'maxpool')
@@ -100,8 +102,10 @@ class LevelBackbone(BaseModule):
         norm_eval: bool = False,
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
+        pretrained: None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg or DEFAULT_INIT)
+        refuse_pretrained(pretrained)
         self.arch = arch
         self.out_indices = checked_out_indices(out_indices, len(arch.level_channels))
         last_level = self.out_indices[-1]
@@ -206,6 +210,16 @@ def unstride(stage: nn.Module, dilation: int) -> None:
             module.stride = (1, 1)
             if module.kernel_size == (3, 3):
                 module.dilation = module.padding = (dilation, dilation)
+
+
+def refuse_pretrained(pretrained: object) -> None:
+    """Raise ValueError, with what to write, where a model hands weights of another net down."""
+    if pretrained is not None:
+        raise ValueError(
+            f'pretrained={pretrained!r} is for another backbone: write pretrained=None where it '
+            "stands, model or backbone, and init_cfg=dict(type='Pretrained', checkpoint=...) in "
+            'the backbone'
+        )
 
 
 def check_choice(name: str, value: int | str, allowed: Sequence) -> None:

@@ -34,9 +34,12 @@ AMENDMENTS = (
     Amendment(
         'mmengine.registry',
         registration.check_detectors,
-        'a detector around one of our backbones whose neck or head expects other channels says so',
+        'a model around one of our backbones whose neck or head expects other channels says so',
     ),
-    Amendment('mmdet.registry', registration.check_detectors, 'as above'),
+    *(
+        Amendment(f'{scope}.registry', registration.check_detectors, 'as above')
+        for scope in registration.SCOPES
+    ),
     Amendment(
         'mmdet.models.dense_heads.ssd_head',
         mmdet_fixes.let_ssd_predict,

@@ -38,8 +38,14 @@ LOCATIONS = {
 }
 """Registry -> modules that it imports when it is first asked for a class."""
 
+SCOPES = ('mmdet', 'mmpose', 'mmpretrain', 'mmrotate', 'mmseg', 'mmyolo')
+"""Packages whose models are checked; each has a registry of its own."""
+
 CHECK = 'shufflenet_det.detectors.channel_fields:check_channels'
 """Called with the config and what was built from it."""
+
+CHECKS = '_checks_channels'
+"""Attribute of a function that does."""
 
 
 def locate(registries: ModuleType) -> None:
@@ -58,8 +64,13 @@ def locate(registries: ModuleType) -> None:
 
 
 def check_detectors(registries: ModuleType) -> None:
-    """Check every detector that the registry of models builds around one of our backbones."""
-    registries.MODELS.build_func = _checked(registries.MODELS.build_func)
+    """Check every model that the registry builds around one of our backbones.
+
+    A registry has its parent's function, which may check already.
+    """
+    build = registries.MODELS.build_func
+    if not getattr(build, CHECKS, False):
+        registries.MODELS.build_func = _checked(build)
 
 
 def _checked(build: Callable) -> Callable:
@@ -70,4 +81,5 @@ def _checked(build: Callable) -> Callable:
             resolve_name(CHECK)(cfg, model)
         return model
 
+    setattr(build_and_check, CHECKS, True)
     return build_and_check

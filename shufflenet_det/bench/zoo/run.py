@@ -38,7 +38,8 @@ SHARED = ('_base_', 'common')
 """Folders that hold parts of other configs."""
 
 LIGHT = re.compile(r'tiny|r18|r50|[-_]s[-_]|b0|swin-t|w18')
-TRACKS_ONLY = re.compile(r'^(bytetrack|ocsort|sort|deepsort|strongsort)_|_tta|override')
+LAST = re.compile(r'^(bytetrack|ocsort|sort|deepsort|strongsort)_|^cascade-rpn_r50|_tta|override')
+"""Configs that stand for a folder only where it has no other: trackers, and the RPN alone."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,7 @@ def rows_of(root: Path, folders: Iterable[str] | None = None) -> list[Row]:
 def _representative(folder: Path) -> str | None:
     names = sorted(path.name for path in folder.glob('*.py'))
     names = names or sorted(path.relative_to(folder).as_posix() for path in folder.rglob('*.py'))
-    order = sorted(
-        names, key=lambda n: (bool(TRACKS_ONLY.search(n)), not LIGHT.search(n), len(n), n)
-    )
+    order = sorted(names, key=lambda n: (bool(LAST.search(n)), not LIGHT.search(n), len(n), n))
     return order[0] if order else None
 
 

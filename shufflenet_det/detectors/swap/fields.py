@@ -50,7 +50,8 @@ def _fields_of_heads(detector: ConfigDict, old: Sequence[int]) -> list[ChannelFi
     """Where no neck says channels: the fields that say all of the backbone, or those of its one."""
     return [
         field for field in head_fields(detector)
-        if field.reads(old) and (len(old) == 1 or not isinstance(field.value, int))
+        if field.reads(old)
+        and (len(old) == 1 or not isinstance(field.value, int) or 'in_index' in field.node)
     ]  # fmt: skip
 
 
