@@ -117,10 +117,7 @@ def main() -> None:
             failed = True
             break
         passed.append(name)
-    print(
-        json.dumps(dict(versions=versions(), passed=passed, cause=cause, failed=failed)),
-        file=sys.stdout,
-    )
+    print(json.dumps(dict(versions=versions(), passed=passed, cause=cause, failed=failed)))
 
 
 if __name__ == '__main__':
