@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from functools import wraps
 from types import ModuleType
 
 
 def let_ssd_predict(module: ModuleType) -> None:
     """mmdet 3.3.0's SSD head reads a loss_cls that it never sets (mmdetection issue 11063)."""
-    from importlib.metadata import version  # slow to import, and seldom needed
-
-    if version('mmdet') != '3.3.0':
+    if sys.modules['mmdet'].__version__ != '3.3.0':  # a fork is installed under another name
         return
     init = module.SSDHead.__init__
 
