@@ -24,6 +24,9 @@ QUERIES = 50
 """Of a two-stage transformer, at most: small pictures have not the positions for 900."""
 
 
+LABELS = 255
+"""Of the made-up objects, at most; they are made as bytes."""
+
 PROPOSALS, SAMPLES = 100, 64
 """Of an image, at most: what more of them cost shows nothing."""
 
@@ -101,9 +104,9 @@ def training_batch(model: Mapping) -> dict:
     kind = _kind(model)
     if kind == 'reid':
         return _reid_batch()
-    if kind == 'video':
+    if kind == 'video' and not model.data_preprocessor.get('use_det_processor'):
         return demo_track_inputs(1, 2, [0], SHAPE, num_classes=_classes(model), with_mask=True)
-    if kind == 'images':
+    if kind != 'branches':
         return _pictures(model, BATCH)
     branches = {name: _pictures(model, BATCH) for name in ('sup', 'unsup_teacher', 'unsup_student')}
     for batch in branches.values():
@@ -127,7 +130,8 @@ def _pictures(model: Mapping, count: int) -> dict:
     texts = ['cat. dog.'] * count if 'language_model' in model else None
     roi_head = model.get('roi_head') or {}
     data = demo_mm_inputs(
-        count, SHAPE, [4] * count, max(classes, 2), 8 if 'semantic_head' in roi_head else 1,
+        count, SHAPE, [4] * count, min(max(classes, 2), LABELS),
+        8 if 'semantic_head' in roi_head else 1,
         with_mask=True, with_semantic=True, texts=texts, custom_entities=True,
     )  # fmt: skip
     for sample in data['data_samples']:

@@ -21,6 +21,7 @@ model = dict(
 """
 FILES = {
     'small': SMALL,
+    'many': SMALL + "model['bbox_head']['num_classes'] = 500\n",
     'wrong': SMALL + "model['neck']['in_channels'] = [1, 2, 3, 4]\n",
 }
 
@@ -45,9 +46,9 @@ def tried(root, name: str, swapped: bool = False, seconds: int = 120) -> Row:
     return in_own_process(Row(name, f'{name}.py', swapped), root, seconds)
 
 
-@pytest.mark.parametrize('swapped', [False, True])
-def test_detector_is_built_trained_and_predicts(root, swapped):
-    row = tried(root, 'small', swapped)
+@pytest.mark.parametrize('name, swapped', [('small', False), ('small', True), ('many', False)])
+def test_detector_is_built_trained_and_predicts(root, name, swapped):
+    row = tried(root, name, swapped)
     assert (row.built, row.trains, row.predicts, row.cause) == (True, True, True, '')
 
 
@@ -78,6 +79,19 @@ def test_process_that_ends_or_hangs_is_a_row(end, cause, root, monkeypatch):
     assert tried(root, 'small', seconds=1).cause == cause
 
 
+@pytest.mark.parametrize(
+    'text, line',
+    [
+        ("no '/home/me/data/a.json' here", "no 'a.json' here"),
+        ("cannot reach 'https://a.b/c d", "cannot reach '(address) d"),
+        ('two\nlines, 3/4 of data/coco/a', 'two lines, 3/4 of data/coco/a'),
+        ('give torchvision://resnet50', 'give (address)'),
+    ],
+)
+def test_causes_name_no_places(text, line):
+    assert run.line_of(ValueError(text)) == f'ValueError: {line}'
+
+
 def test_goes_on_where_it_stopped(root, tmp_path, monkeypatch):
     out = tmp_path / 'zoo.json'
     names = []
@@ -104,7 +118,7 @@ def test_light_config_stands_for_a_folder(tmp_path):
 
 
 def test_unknown_folder_is_named(root):
-    with pytest.raises(ValueError, match=r"no folder \['nowhere'\]; allowed: \['small'"):
+    with pytest.raises(ValueError, match=r"no folder \['nowhere'\]; allowed: \['many'"):
         rows_of(root, ['nowhere'])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import resource
@@ -156,18 +157,25 @@ def _step(row: Row) -> str:
 def _send(row: Row, root: Path, seconds: int, sender: Connection) -> None:
     """Send the row after each step."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    os.chdir(root.parent)  # some configs name others as configs/gfl/...
     start = time.process_time()
     try:
         for reached in attempt(row, root):
             row = reached
             sender.send(replace(row, seconds=round(time.process_time() - start, 1)))
     except Exception as error:
-        sender.send(replace(row, cause=f'build: {_line(error)}'))
+        sender.send(replace(row, cause=f'build: {line_of(error)}'))
 
 
-def _line(error: Exception) -> str:
-    return ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+PLACES = re.compile(r'\w+://[^\s\'"]+|(?<![\w.])/(?:[^\s\'"/:]+/)+')
+"""Addresses, and folders of one machine, which no record should hold."""
+
+
+def line_of(error: Exception) -> str:
+    """An error in one line, without places."""
+    text = PLACES.sub(lambda found: '(address)' * ('://' in found[0]), str(error))
+    return ' '.join(f'{type(error).__name__}: {text}'.split())[:300]
 
 
 def attempt(row: Row, root: Path) -> Iterable[Row]:
@@ -188,7 +196,7 @@ def attempt(row: Row, root: Path) -> Iterable[Row]:
             use(model, cfg)
             row = replace(row, **{step: True})
         except Exception as error:
-            causes.append(f'{step[:-1]}: {_line(error)}')
+            causes.append(f'{step[:-1]}: {line_of(error)}')
         if step == 'trains':
             yield row
     yield replace(row, cause='; '.join(causes), done=True)
