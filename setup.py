@@ -20,6 +20,9 @@ TRAIN = [
 DEPLOY = ['torch>=2.14', 'onnx>=1.17', 'onnxscript>=0.7']
 OPENVINO = ['openvino>=2026.4']
 NCNN = ['ncnn>=1.0.20261020', 'pnnx>=20261020']
+MNN = ['MNN>=3.6']
+EXECUTORCH = ['torch>=2.14', 'executorch>=1.5']
+LITERT = ['litert-torch>=0.10', 'ai-edge-litert>=2.3']
 
 
 class DistributionWithData(Distribution):
@@ -94,8 +97,11 @@ setup(
         'deploy': DEPLOY,
         'openvino': [*DEPLOY, *OPENVINO],
         'ncnn': NCNN,
+        'mnn': [*DEPLOY, *MNN],
+        'executorch': EXECUTORCH,
+        'litert': LITERT,
         'demo': ['gradio>=5'],
         'supervision': ['supervision>=0.25'],
-        'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY, *OPENVINO, *NCNN],
+        'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY, *OPENVINO, *NCNN, *MNN],
     },
 )

@@ -28,12 +28,17 @@ def set_threads(threads: int, wait: str) -> None:
         threads: At least 1.
         wait: A key of :data:`WAITS`.
     """
-    wanted = WAITS[wait] | dict(OMP_NUM_THREADS=str(threads))
+    wanted = variables(threads, wait)
     is_tool = sys.orig_argv[-len(sys.argv) :] == sys.argv
     if is_tool and any(os.environ.get(name) != value for name, value in wanted.items()):
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(os.environ, **wanted))
     torch.set_num_threads(threads)
+
+
+def variables(threads: int, wait: str) -> dict[str, str]:
+    """What a process has to be started with, for so many threads that wait in this way."""
+    return WAITS[wait] | dict(OMP_NUM_THREADS=str(threads))
 
 
 def wait_policy() -> str | None:

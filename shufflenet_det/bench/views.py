@@ -21,6 +21,7 @@ from .proofs.nanodet_coco import tables as nanodet
 from .proofs.packaged import tables as packaged
 from .proofs.swaps import table as swap_table
 from .robust_views import drill_tables, overhead_tables
+from .runtimes.view import tables as runtime_tables
 from .tables import MILLION, Cell, Table
 from .timing_columns import (
     EACH_BAND,
@@ -191,6 +192,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'nanodet': nanodet,
     'packaged': packaged,
     'readings': lambda result: [reading_table(result)],
+    'runtimes': runtime_tables,
     'swaps': lambda result: [swap_table(result)],
     'table7': lambda result: [table7(result)],
     'overhead': overhead_tables,

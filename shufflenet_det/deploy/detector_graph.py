@@ -186,8 +186,8 @@ class DetectorGraph(nn.Module):
 
     def __init__(self, model: nn.Module, postprocess: bool = True, fixed: bool = False) -> None:
         super().__init__()
-        require(isinstance(model, LightHeadRCNN), 'model', 'LightHeadRCNN (other detectors can '
-                 'be exported with --backbone-only)', type(model).__name__)  # fmt: skip
+        require(isinstance(model, LightHeadRCNN), 'model', 'LightHeadRCNN and one-stage detectors '
+                 '(others can be exported with --backbone-only)', type(model).__name__)  # fmt: skip
         self.preprocess = Preprocess(model.data_preprocessor)
         self.backbone, self.neck = model.backbone, model.neck if model.with_neck else None
         head, nms, class_nms = model.roi_head, nms_mask, nms_mask

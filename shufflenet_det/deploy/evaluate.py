@@ -67,6 +67,32 @@ class Matching:
     score_change: float | None
 
 
+SAME = 0.99
+"""IoU from which a box is the same in another runtime."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far detections of another runtime are the same as a reference's.
+
+    Args:
+        images: Images.
+        detections: Detections of the reference.
+        same: Those with a counterpart of the same label and an IoU of SAME or more; each
+            counterpart counts once.
+        added: Detections that are no counterpart.
+        pixels, score: Largest difference of a side (px) and of a score to the counterparts; None
+            where there is none.
+    """
+
+    images: int
+    detections: int
+    same: int
+    added: int
+    pixels: float | None
+    score: float | None
+
+
 def detect_all(
     predictor: Callable[[ndarray], Detections], coco: COCO, image_dir: str | Path
 ) -> Found:
@@ -94,22 +120,39 @@ def agreement(found: Found, reference: Found) -> Agreement:
     return Agreement(len(reference), detections, len(counterparts), pixels, change)
 
 
+def parity(found: Found, reference: Found) -> Parity:
+    """Compare all detections of another runtime with a reference's."""
+    pairs, detections, others = [], 0, 0
+    for image_id, theirs in reference.items():
+        ours = found[image_id]
+        detections, others = detections + len(theirs[0]), others + len(ours[0])
+        for i, j, _ in _pairs(theirs, ours, 0.0, SAME):
+            pairs.append((np.abs(theirs[0][i] - ours[0][j]).max(), abs(theirs[1][i] - ours[1][j])))
+    pixels, score = np.max(pairs, 0).tolist() if pairs else (None, None)
+    return Parity(len(reference), detections, len(pairs), others - len(pairs), pixels, score)
+
+
 def matching(found: Found, reference: Found) -> Matching:
     """Match sure detections of two predictors by label and IoU, both ways."""
-    pairs, sure, added = [], 0, 0
+    matched, sure, added = [], 0, 0
     for image_id, theirs in reference.items():
         ours = found[image_id]
         sure += int((theirs[1] >= SURE).sum())
-        pairs += _pairs(theirs, ours)
-        added += int((ours[1] >= SURE).sum()) - len(_pairs(ours, theirs))
-    iou, change = np.mean(pairs, 0).tolist() if pairs else (None, None)
-    return Matching(sure, len(pairs), added, iou, change)
+        matched += [
+            (iou, abs(float(theirs[1][i]) - float(ours[1][j])))
+            for i, j, iou in _pairs(theirs, ours, SURE, MATCH)
+        ]
+        added += int((ours[1] >= SURE).sum()) - len(_pairs(ours, theirs, SURE, MATCH))
+    iou, change = np.mean(matched, 0).tolist() if matched else (None, None)
+    return Matching(sure, len(matched), added, iou, change)
 
 
-def _pairs(first: Detections, second: Detections) -> list[tuple[float, float]]:
-    """IoU and |difference of scores| of sure detections and their counterparts, best first."""
+def _pairs(
+    first: Detections, second: Detections, least_score: float, least_iou: float
+) -> list[tuple[int, int, float]]:
+    """Detections of the first from a score on, best first, their counterparts and the IoUs."""
     boxes, scores, labels = first
-    boxes2, scores2, labels2 = second
+    boxes2, _, labels2 = second
     if not len(boxes) or not len(boxes2):
         return []
     ious = mask.iou(_xywh(boxes2), _xywh(boxes), [0] * len(boxes))  # (second, first)
@@ -117,8 +160,8 @@ def _pairs(first: Detections, second: Detections) -> list[tuple[float, float]]:
     pairs = []
     for i in np.argsort(-scores, kind='stable'):
         j = ious[:, i].argmax()
-        if scores[i] >= SURE and ious[j, i] >= MATCH:
-            pairs.append((float(ious[j, i]), abs(float(scores[i]) - float(scores2[j]))))
+        if scores[i] >= least_score and ious[j, i] >= least_iou:
+            pairs.append((int(i), int(j), float(ious[j, i])))
             ious[j] = 0
     return pairs
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import onnx
 from torch import nn
 
 from .onnx_export import check, model_info, to_onnx
 from .request import Request
 from .switch import switch_to_deploy
-from .writers.split import split
+from .writers.split import Parts, split
 
 
 def export(model: nn.Module, cfg: Mapping, request: Request) -> bytes:
@@ -25,13 +26,21 @@ def export(model: nn.Module, cfg: Mapping, request: Request) -> bytes:
         ImportError: If a package of the format is missing.
     """
     write = request.format.load_writer()
+    return write(graph_of(model, cfg, request), request)
+
+
+def graph_of(model: nn.Module, cfg: Mapping, request: Request) -> onnx.ModelProto | Parts:
+    """What a format's writer takes; arguments as for :func:`export`."""
     if not request.format.whole:
         info = model_info(model, cfg, request.output, request.precision)
-        parts = split(switch_to_deploy(model), info)
-        return write(parts, request)
-    half, align = False, 1
-    if request.to == 'onnx':
-        half, align = request.precision == 'fp16', request.align
-    proto = to_onnx(model, cfg, request.output, half, request.opset, align)
+        return split(switch_to_deploy(model), info)
+    half, opset, align = graph_key(request)
+    proto = to_onnx(model, cfg, request.output, half, opset, align)
     check(proto)
-    return write(proto, request)
+    return proto
+
+
+def graph_key(request: Request) -> tuple[bool, int, int | None]:
+    """Half precision, opset and alignment: requests that agree in these share their graph."""
+    own = request.to == 'onnx'
+    return own and request.precision == 'fp16', request.opset, request.align if own else 1

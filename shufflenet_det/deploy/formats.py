@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.util import find_spec
 
 ANY_SIZE = 'sizes are read from the images'
+LARGEST_SIDE = 'sizes are read from the images, up to the largest that the test pipeline gives'
+ONE_SIZE = "litert-torch writes sizes of the example into the graph's slices: images are padded"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,18 @@ FORMATS = {row.name: row for row in (
     Format(
         'ncnn', ('ncnn', 'pnnx'), 'ncnn', '.ncnn.zip', True, ANY_SIZE, ('fp32', 'fp16'),
         'writers.ncnn:write', 'engines.ncnn:NcnnEngine', whole=False,
+    ),
+    Format(
+        'mnn', ('MNN', 'onnx'), 'mnn', '.mnn.zip', True, ANY_SIZE, ('fp32', 'fp16'),
+        'writers.mnn:write', 'engines.mnn:MnnEngine', whole=False,
+    ),
+    Format(
+        'executorch', ('executorch',), 'executorch', '.executorch.zip', True, LARGEST_SIDE,
+        ('fp32',), 'writers.executorch:write', 'engines.executorch:ExecutorchEngine', whole=False,
+    ),
+    Format(
+        'litert', ('litert_torch', 'ai_edge_litert'), 'litert', '.litert.zip', False, ONE_SIZE,
+        ('fp32',), 'writers.litert:write', 'engines.litert:LitertEngine', whole=False,
     ),
     Format(
         'tensorrt', (), '', '', False, 'an engine is built for one GPU', (),

@@ -82,20 +82,9 @@ class Proposals(nn.Module):
         for i, anchors in enumerate(head.prior_generator.base_anchors):
             self.register_buffer(f'anchors{i}', anchors.clone())
 
-    def _grid(self, level: int, height: int, width: int) -> Tensor:
-        """Anchors (H * W * A, 4) in the order of the head's permuted outputs."""
-        step_x, step_y = self.head.prior_generator.strides[level]
-        anchors = getattr(self, f'anchors{level}')
-        x = torch.arange(width, device=anchors.device) * float(step_x)
-        y = torch.arange(height, device=anchors.device) * float(step_y)
-        x, y = x.view(1, -1, 1), y.view(-1, 1, 1)
-        sides = (x, y, x, y)
-        columns = [anchors[:, i].view(1, 1, -1) + sides[i] for i in range(4)]
-        columns = [(column + torch.zeros_like(x + y)).flatten() for column in columns]
-        return torch.stack(columns, -1)
-
     def _level(self, level: int, logits: Tensor, deltas: Tensor, limit: Tensor):
-        anchors = self._grid(level, logits.shape[2], logits.shape[3])
+        anchors, stride = getattr(self, f'anchors{level}'), self.head.prior_generator.strides[level]
+        anchors = anchor_grid(anchors, stride, logits.shape[2], logits.shape[3])
         scores = logits.permute(0, 2, 3, 1).flatten(1).sigmoid()
         deltas = deltas.permute(0, 2, 3, 1).reshape(deltas.shape[0], -1, 4)
         scores, index = top(scores, self.pre)
@@ -115,6 +104,17 @@ class Proposals(nn.Module):
         return take(boxes, index), scores
 
 
+def anchor_grid(anchors: Tensor, stride: Sequence[float], height: int, width: int) -> Tensor:
+    """Anchors (H * W * A, 4) of a level in the order of a head's permuted outputs."""
+    x = torch.arange(width, device=anchors.device) * float(stride[0])
+    y = torch.arange(height, device=anchors.device) * float(stride[1])
+    x, y = x.view(1, -1, 1), y.view(-1, 1, 1)
+    sides = (x, y, x, y)
+    columns = [anchors[:, i].view(1, 1, -1) + sides[i] for i in range(4)]
+    columns = [(column + torch.zeros_like(x + y)).flatten() for column in columns]
+    return torch.stack(columns, -1)
+
+
 def image_limit(images: Tensor) -> Tensor:
     """Width, height, width, height (4,) of images (N, C, H, W): what boxes are clipped to."""
     height, width = images.shape[2], images.shape[3]
@@ -122,9 +122,9 @@ def image_limit(images: Tensor) -> Tensor:
     return torch.stack(sides * 2)
 
 
-def take(values: Tensor, index: Tensor) -> Tensor:
-    """Rows (N, k, 4) of values (N, n, 4) at index (N, k)."""
-    return values.gather(1, index.unsqueeze(-1).expand(-1, -1, 4))
+def take(values: Tensor, index: Tensor, width: int = 4) -> Tensor:
+    """Rows (N, k, width) of values (N, n, width) at index (N, k)."""
+    return values.gather(1, index.unsqueeze(-1).expand(-1, -1, width))
 
 
 def apart(boxes: Tensor, groups: Tensor, scores: Tensor, threshold: float) -> Tensor:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 
 import cv2
 from numpy import ndarray
 
 from shufflenet_det.data.pixels import MAX_PIXELS
+
+from .fields import BOOL, OBJECT, Rule, are_numbers, check, is_int, one_of, refuse_unknown, shown
 
 METADATA_KEY = 'shufflenet_det'
 """Metadata property of the .onnx file that holds a `ModelInfo` as JSON."""
@@ -23,8 +23,6 @@ INTERPOLATIONS = {
     'lanczos': cv2.INTER_LANCZOS4,
 }
 PRECISIONS = ('fp32', 'fp16', 'int8')
-SHOWN = 80
-"""Characters of a wrong value that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Resize:
     interpolation: str = 'bilinear'
 
     def __post_init__(self) -> None:
-        _check(vars(self), RESIZE, 'resize.')
+        check(vars(self), RESIZE, 'resize.')
 
     def __call__(self, image: ndarray) -> ndarray:
         height, width = image.shape[:2]
@@ -80,8 +78,8 @@ class ModelInfo:
     precision: str = 'fp32'
 
     def __post_init__(self) -> None:
-        _check(vars(self), INFO)
-        _check(self.normalisation, NORMALISATION, 'normalisation.')
+        check(vars(self), INFO)
+        check(self.normalisation, NORMALISATION, 'normalisation.')
         if self.output == 'detections' and not self.classes:
             raise ValueError('classes is empty: detections need a name for each label')
 
@@ -109,77 +107,40 @@ def _arguments(cls: type, content: object, name: str) -> dict:
         ValueError: If one is missing or unknown, or it is no object.
     """
     if not isinstance(content, dict):
-        raise ValueError(f'{name or "the whole"} is {_shown(content)}, allowed is an object')
+        raise ValueError(f'{name or "the whole"} is {shown(content)}, allowed is an object')
     needed = {field.name for field in fields(cls) if field.default is MISSING}
     allowed = [field.name for field in fields(cls)]
     prefix = name and f'{name}.'
     if missing := sorted(needed - set(content)):
         raise ValueError(f'{prefix}{missing[0]} is missing')
-    if unknown := sorted(set(content) - set(allowed)):
-        raise ValueError(
-            f'{prefix}{unknown[0][:SHOWN]} is not known, allowed are {", ".join(allowed)}; a newer '
-            'version of shufflenet_det may know it'
-        )
+    refuse_unknown(content, allowed, prefix)
     return {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
 
 
-Rule = tuple[Callable[[object], bool], str]
-"""Whether a value is allowed, and what is, in words."""
-
-
-def _check(values: Mapping, rules: Mapping[str, Rule], prefix: str = '') -> None:
-    for name, (allows, allowed) in rules.items():
-        if name not in values:
-            raise ValueError(f'{prefix}{name} is missing')
-        if not allows(values[name]):
-            raise ValueError(f'{prefix}{name} is {_shown(values[name])}, allowed is {allowed}')
-
-
-def _shown(value: object) -> str:
-    text = repr(list(value) if isinstance(value, tuple) else value)
-    return text if len(text) <= SHOWN else f'{text[:SHOWN]}...'
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _is_scale(value: object) -> bool:
-    pair = isinstance(value, tuple) and len(value) == 2 and all(map(_is_int, value))
+    pair = isinstance(value, tuple) and len(value) == 2 and all(map(is_int, value))
     return pair and min(value) > 0 and value[0] * value[1] <= MAX_PIXELS
-
-
-def _are_numbers(value: object, above: float = -math.inf) -> bool:
-    listed = isinstance(value, list | tuple) and len(value) == 3
-    return listed and all(
-        (_is_int(x) or isinstance(x, float)) and above < x < math.inf for x in value
-    )
 
 
 def _are_names(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(name, str) and name for name in value)
 
 
-def _one_of(allowed: object) -> Rule:
-    return (lambda value: isinstance(value, str) and value in allowed), f'one of {list(allowed)}'
-
-
-_BOOL: Rule = (lambda value: isinstance(value, bool)), 'true or false'
 RESIZE: dict[str, Rule] = {
     'scale': (_is_scale, f'two whole numbers above 0, of a product up to {MAX_PIXELS}'),
-    'keep_ratio': _BOOL,
-    'interpolation': _one_of(INTERPOLATIONS),
+    'keep_ratio': BOOL,
+    'interpolation': one_of(INTERPOLATIONS),
 }
 INFO: dict[str, Rule] = {
-    'output': _one_of(('detections', 'rois', 'levels')),
+    'output': one_of(('detections', 'rois', 'levels')),
     'classes': (_are_names, 'a list of names that are not empty'),
     'resize': (lambda value: value is None or isinstance(value, Resize), 'an object or null'),
-    'normalisation': (lambda value: isinstance(value, dict), 'an object'),
-    'precision': _one_of(PRECISIONS),
+    'normalisation': OBJECT,
+    'precision': one_of(PRECISIONS),
 }
 NORMALISATION: dict[str, Rule] = {
-    'mean': (_are_numbers, 'three finite numbers'),
-    'std': (lambda value: _are_numbers(value, above=0), 'three finite numbers above 0'),
-    'bgr_to_rgb': _BOOL,
-    'pad_size_divisor': (lambda value: _is_int(value) and 0 < value <= 4096, '1 to 4096'),
+    'mean': (lambda value: are_numbers(value, 3), 'three finite numbers'),
+    'std': (lambda value: are_numbers(value, 3, above=0), 'three finite numbers above 0'),
+    'bgr_to_rgb': BOOL,
+    'pad_size_divisor': (lambda value: is_int(value) and 0 < value <= 4096, '1 to 4096'),
 }

@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from mmdet.models.detectors import SingleStageDetector
 from torch import nn
 
 from shufflenet_det.checkpoints.atomic import replace_file
-from shufflenet_det.detectors import NanoDet
 from shufflenet_det.integration.type_name import type_name
 
 from .contract import IMAGES, OUTPUTS, Expected
+from .dense_graph import DenseGraph
 from .detector_graph import BackboneGraph, DetectorGraph
 from .graph_parts import require
 from .model_info import INTERPOLATIONS, METADATA_KEY, ModelInfo, Resize
-from .nanodet_graph import NanoDetGraph
 from .onnx_ops import ONNX_TRANSLATIONS
 from .onnx_runtime import InferenceSession
 from .switch import onnx_align, switch_to_deploy
@@ -141,9 +141,9 @@ def build_graph(model: nn.Module, output: str, align: int | None = None) -> nn.M
     model = switch_to_deploy(model, (lambda _: None) if in_order else None, align=align)
     if in_order:
         return BackboneGraph(model).eval()
-    if isinstance(model, NanoDet):
+    if isinstance(model, SingleStageDetector):
         require(output == 'detections', 'output', ['detections', 'levels'], output)
-        return NanoDetGraph(model).eval()
+        return DenseGraph(model).eval()
     return DetectorGraph(model, postprocess=output == 'detections').eval()
 
 

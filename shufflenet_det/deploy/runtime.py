@@ -18,6 +18,7 @@ from .archive import MAGIC, Archive
 from .contract import REMEDY, check_detections
 from .formats import FORMATS
 from .model_info import ModelInfo
+from .selection_spec import check_selection
 from .sources import Source
 from .stream import Detections, Found, find_in, scale_to
 
@@ -33,7 +34,7 @@ class Detector:
 
     Args:
         model: File written by tools/export.py, or the name of one that the package holds.
-        num_threads: Threads of the runtime; 0 takes one for each core, with ncnn one.
+        num_threads: Threads of the runtime; 0 takes one for each core, with ncnn and MNN one.
         providers: Execution providers of ONNX Runtime in order of preference.
         size: Longer side of the input in px; None takes the file's.
 
@@ -182,6 +183,10 @@ def _open_archive(archive: Archive, num_threads: int, providers: tuple[str, ...]
     if providers != CPU:
         raise ValueError(f'a file for {archive.runtime}: only ONNX Runtime has providers')
     info = ModelInfo.from_json(archive.info)
+    if not FORMATS[archive.runtime].whole:
+        check_selection(archive.selection)
+    elif archive.selection is not None:
+        raise ValueError(f'selection is given, but a graph for {archive.runtime} holds all')
     engine = FORMATS[archive.runtime].load_engine()
     try:
         return archive.runtime, engine(archive, num_threads), info

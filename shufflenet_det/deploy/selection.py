@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy import ndarray
 
+from .archive import Archive
 from .model_info import ModelInfo
 from .numpy_ops import apart, decode, nms, ps_roi_align, sigmoid, softmax, top
 from .stream import Detections
@@ -21,22 +22,33 @@ Graph = Callable[[ndarray], Sequence[ndarray]]
 class TwoStage:
     """Light-Head R-CNN: maps of the trunk to RoIs, and what the head says of them to detections."""
 
-    def __init__(self, spec: Mapping, head: Graph) -> None:
+    def __init__(self, spec: Mapping, classes: int, head: Graph) -> None:
         self.rpn, self.roi, self.box, self.head = spec['rpn'], spec['roi'], spec['box'], head
-        self.anchors = [np.float32(level) for level in self.rpn['anchors']]
+        self.anchors, self.classes = [np.float32(level) for level in self.rpn['anchors']], classes
 
     def __call__(self, maps: Sequence[ndarray], limit: ndarray) -> Detections:
         levels = len(self.anchors)
+        require_channels('trunk', maps, self._channels(maps))
         boxes = self.proposals(maps[:levels], maps[levels : 2 * levels], limit)
         if not len(boxes):
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64)
-        logits, deltas = self.head(self.pooled(maps[2 * levels :], boxes))
+        logits, deltas = found = self.head(self.pooled(maps[2 * levels :], boxes))
+        per_box = 4 * self.classes if deltas.shape[1] > 4 else 4
+        require_channels('head', [part.T for part in found], [self.classes + 1, per_box])
         scores = softmax(logits)[:, :-1]
         deltas = deltas.reshape(len(boxes), -1, 4)
         boxes = decode(boxes[:, None], deltas, self.box['mean'], self.box['std'], limit)
         boxes = np.broadcast_to(boxes, (*scores.shape, 4)).reshape(-1, 4)
         labels = np.arange(scores.size) % scores.shape[1]
         return class_nms(boxes, scores.reshape(-1), labels, self.box)
+
+    def _channels(self, maps: Sequence[ndarray]) -> list[int]:
+        """Of each map; a thin map has any multiple of the bins."""
+        anchors, bins = [len(level) for level in self.anchors], self.roi['bins'] ** 2
+        thin = maps[2 * len(anchors) :][: len(self.roi['scales'])]
+        thin = [max(1, len(one) // bins) * bins for one in thin]
+        thin += [bins] * (len(self.roi['scales']) - len(thin))
+        return [*anchors, *(4 * count for count in anchors), *thin]
 
     def proposals(
         self, logits: Sequence[ndarray], deltas: Sequence[ndarray], limit: ndarray
@@ -52,13 +64,9 @@ class TwoStage:
         return boxes[nms(moved, scores, self.rpn['iou'], self.rpn['max'])]
 
     def _level(self, level: int, logits: ndarray, deltas: ndarray, limit: ndarray) -> tuple:
-        height, width = logits.shape[1:]
-        step_x, step_y = self.rpn['strides'][level]
         scores = logits.transpose(1, 2, 0).reshape(-1)
         best = top(scores, self.rpn['pre'])
-        place, kind = np.divmod(best, len(self.anchors[level]))
-        x, y = place % width * np.float32(step_x), place // width * np.float32(step_y)
-        anchors = self.anchors[level][kind] + np.stack((x, y, x, y), -1).astype(np.float32)
+        anchors = anchors_at(self.anchors[level], best, logits.shape[2], self.rpn['strides'][level])
         deltas = deltas.transpose(1, 2, 0).reshape(-1, 4)[best]
         boxes = decode(anchors, deltas, self.rpn['mean'], self.rpn['std'], limit)
         return boxes, sigmoid(scores[best]), np.full(len(best), level)
@@ -80,29 +88,61 @@ class TwoStage:
 
 
 class Dense:
-    """NanoDet: logits and bins of each level to detections."""
+    """A one-stage detector: logits and boxes of each level to detections."""
 
-    def __init__(self, spec: Mapping, head: Graph | None = None) -> None:
+    def __init__(self, spec: Mapping, classes: int, head: None = None) -> None:
         self.dense, self.box = spec['dense'], spec['box']
-        self.project = np.float32(self.dense['project'])
+        self.anchors, self.classes = [np.float32(level) for level in self.dense['anchors']], classes
 
     def __call__(self, maps: Sequence[ndarray], limit: ndarray) -> Detections:
-        levels = len(self.dense['strides'])
+        levels = len(self.anchors)
+        widths = self.classes, 4 * len(self.dense.get('project', [0]))
+        expected = [width * len(level) for width in widths for level in self.anchors]
+        require_channels('trunk', maps, expected)
         pairs = enumerate(zip(maps[:levels], maps[levels:], strict=True))
         found = [self._level(i, *pair, limit) for i, pair in pairs]
         return class_nms(*(np.concatenate(part) for part in zip(*found, strict=True)), self.box)
 
-    def _level(self, level: int, logits: ndarray, bins: ndarray, limit: ndarray) -> tuple:
-        classes, _, width = logits.shape
+    def _level(self, level: int, logits: ndarray, values: ndarray, limit: ndarray) -> tuple:
+        anchors, stride = self.anchors[level], self.dense['strides'][level]
         scores = logits.transpose(1, 2, 0).reshape(-1)
         best = top(scores, self.dense['pre'])
-        point, labels = np.divmod(best, classes)
-        steps = softmax(bins.reshape(len(bins), -1).T[point].reshape(len(best), 4, -1))
-        steps = (steps * self.project).sum(-1)
-        place = np.stack((point % width, point // width), -1) + np.float32(self.dense['offset'])
-        boxes = np.concatenate((place - steps[:, :2], place + steps[:, 2:]), -1)
-        boxes = (boxes * self.dense['strides'][level]).astype(np.float32)
-        return boxes.clip(0, limit), sigmoid(scores[best]), labels
+        place, labels = np.divmod(best, len(logits) // len(anchors))
+        values = values.transpose(1, 2, 0).reshape(-1, len(values) // len(anchors))[place]
+        anchors = anchors_at(anchors, place, logits.shape[2], stride)
+        boxes = self._boxes(anchors, values, stride, limit).astype(np.float32)
+        scores = sigmoid(scores[best])
+        if self.dense['min_size'] >= 0:
+            scores *= ((boxes[:, 2:] - boxes[:, :2]) > self.dense['min_size']).all(1)
+        return boxes, scores, labels
+
+    def _boxes(self, anchors: ndarray, values: ndarray, stride: list, limit: ndarray) -> ndarray:
+        """Of anchors (K, 4) and what the head says of them (K, width)."""
+        if self.dense['boxes'] == 'deltas':
+            return decode(anchors, values, self.dense['mean'], self.dense['std'], limit)
+        if self.dense['boxes'] == 'bins':
+            shares = softmax(values.reshape(len(values), 4, -1))
+            values = (shares * np.float32(self.dense['project'])).sum(-1) * np.float32(stride[0])
+        centre = (anchors[:, :2] + anchors[:, 2:]) * np.float32(0.5)
+        return np.concatenate((centre - values[:, :2], centre + values[:, 2:]), -1).clip(0, limit)
+
+
+def require_channels(name: str, maps: Sequence[ndarray], expected: Sequence[int]) -> None:
+    """Refuse outputs of a graph that is not the one that the selection was made for.
+
+    Raises:
+        ValueError: If channels, the first axis of maps, differ.
+    """
+    found = [len(one) for one in maps]
+    if found != list(expected):
+        raise ValueError(f'the {name} gave {found} channels, its selection needs {list(expected)}')
+
+
+def anchors_at(anchors: ndarray, places: ndarray, width: int, stride: Sequence) -> ndarray:
+    """Anchors (K, 4) at places (K,) of a level whose cells have the anchors (A, 4)."""
+    cell, kind = np.divmod(places, len(anchors))
+    x, y = cell % width * np.float32(stride[0]), cell // width * np.float32(stride[1])
+    return anchors[kind] + np.stack((x, y, x, y), -1).astype(np.float32)
 
 
 def class_nms(boxes: ndarray, scores: ndarray, labels: ndarray, spec: Mapping) -> Detections:
@@ -129,11 +169,18 @@ class SplitDetector:
 
     def __init__(self, trunk: Graph, head: Graph | None, spec: Mapping, info: ModelInfo) -> None:
         (kind,) = (KINDS[name] for name in KINDS if name in spec)
-        self.trunk, self.select = trunk, kind(spec, head)
+        self.trunk, self.select = trunk, kind(spec, len(info.classes), head)
+        self.canvas, self.largest = spec.get('canvas'), spec.get('canvas') or spec.get('largest')
         self.most, self.divisor = spec['box']['max'], info.normalisation['pad_size_divisor']
         step = -1 if info.normalisation['bgr_to_rgb'] else 1
         mean, std = (info.normalisation[name][::step] for name in ('mean', 'std'))
         self.mean, self.std = (np.float32(value).reshape(3, 1, 1) for value in (mean, std))
+
+    @classmethod
+    def of(cls, archive: Archive, load: Callable[[str], Graph]) -> SplitDetector:
+        """Of an archive, whose graphs ``trunk`` and ``head`` are loaded by name."""
+        trunk, head = load('trunk'), load('head') if 'rpn' in archive.selection else None
+        return cls(trunk, head, archive.selection, ModelInfo.from_json(archive.info))
 
     def __call__(self, images: ndarray) -> list[ndarray]:
         found = [self._one(image) for image in images]
@@ -142,8 +189,7 @@ class SplitDetector:
     def _one(self, image: ndarray) -> Detections:
         """Boxes (K, 4), scores (K,) and labels (K,), -1 behind the last."""
         _, height, width = image.shape
-        size = [-(-side // self.divisor) * self.divisor for side in (height, width)]
-        padded = np.zeros((1, 3, *size), np.float32)
+        padded = np.zeros((1, 3, *self._padded(height, width)), np.float32)
         padded[0, :, :height, :width] = (image - self.mean) / self.std
         maps = [values[0] for values in self.trunk(padded)]
         boxes, scores, labels = self.select(maps, np.float32([width, height] * 2))
@@ -151,3 +197,12 @@ class SplitDetector:
         return np.pad(boxes, (rest, (0, 0))), np.pad(scores, rest), np.pad(
             labels, rest, constant_values=-1
         )  # fmt: skip
+
+    def _padded(self, height: int, width: int) -> Sequence[int]:
+        """Height and width that the trunk takes."""
+        if self.largest and (height > self.largest[0] or width > self.largest[1]):
+            raise ValueError(
+                f'the file takes images of up to {self.largest[1]}x{self.largest[0]} px, '
+                f'{width}x{height} are given: export it with a larger scale in the test pipeline'
+            )
+        return self.canvas or [-(-side // self.divisor) * self.divisor for side in (height, width)]

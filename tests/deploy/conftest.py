@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_detector import CONFIGS, Files, make_files, run_tool
+from small_detector import CONFIGS, Files, make_files
 
 
 @pytest.fixture(scope='session')
@@ -24,16 +24,12 @@ def files(folder) -> Callable[[str], Files]:
 
 @pytest.fixture(scope='session')
 def single(files) -> Files:
-    files = files('single')
-    run_tool('export', files.config, files.checkpoint, '--out', files.onnx)
-    return files
+    return files('single')
 
 
 @pytest.fixture(scope='session')
 def fpn(files) -> Files:
-    files = files('fpn')
-    run_tool('export', files.config, files.checkpoint, '--out', files.onnx)
-    return files
+    return files('fpn')
 
 
 @pytest.fixture(params=CONFIGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from runpy import run_path
 
@@ -33,11 +34,22 @@ SCALE = (160, 128)
 
 @dataclass
 class Files:
-    """A small detector's files; `onnx` exists once it is exported."""
+    """A small detector's files."""
 
     config: Path
     checkpoint: Path
-    onnx: Path
+
+    @property
+    def form(self) -> str:
+        """A key of CONFIGS."""
+        return self.config.stem
+
+    @cached_property
+    def onnx(self) -> Path:
+        """Its .onnx file, exported when first asked for."""
+        path = self.config.with_suffix('.onnx')
+        run_tool('export', self.config, self.checkpoint, '--out', path)
+        return path
 
     def predictor(self) -> MMDetPredictor:
         return MMDetPredictor(str(self.config), str(self.checkpoint), 'cpu')
@@ -69,7 +81,7 @@ def make_files(form: str, folder: Path) -> Files:
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
     sharpen(model)
-    files = Files(folder / f'{form}.py', folder / f'{form}.pth', folder / f'{form}.onnx')
+    files = Files(folder / f'{form}.py', folder / f'{form}.pth')
     cfg.dump(files.config)
     meta = dict(dataset_meta=dict(classes=CLASSES))
     torch.save(dict(meta=meta, state_dict=model.state_dict()), files.checkpoint)

@@ -44,9 +44,9 @@ def written(request, single, fpn, folder) -> dict[str, Path]:
     """Files of one runtime by form."""
     paths = {}
     for files in (single, fpn):
-        form, asked = files.onnx.stem, Request(request.param)
-        paths[form] = folder / (form + asked.format.suffix)
-        paths[form].write_bytes(_content(files, asked))
+        asked = Request(request.param)
+        paths[files.form] = folder / (files.form + asked.format.suffix)
+        paths[files.form].write_bytes(_content(files, asked))
     return paths
 
 
@@ -68,7 +68,7 @@ def test_detections_equal_pytorchs(written, exported: Files, image, size):
     image = np.resize(image, (*size, 3))
     expected = exported.predictor()(image)
     assert len(expected[0]) > 3
-    assert_same(Detector(written[exported.onnx.stem])(image), expected)
+    assert_same(Detector(written[exported.form])(image), expected)
 
 
 def test_a_level_without_rois_is_no_fault(written, fpn):
@@ -153,6 +153,7 @@ FAULTS = {
     'unknown runtime': (lambda a: changed(a, runtime='tvm'), "for 'tvm', known are openvino"),
     'another field': (lambda a: changed(a, tiles=2), "fields are .*'tiles'"),
     'no classes': (lambda a: changed(a, info=dict(json.loads(a.info), classes=[])), 'classes is'),
+    'wrong selection': (lambda a: changed(a, selection=dict(rpn=1)), 'selection'),
     'no graph': (lambda a: replace(a, files={}).to_bytes(), r'is not in it; write it with'),
     'foreign graph': (
         lambda a: replace(a, files=dict.fromkeys(a.files, b'nonsense')).to_bytes(), 'write it with',

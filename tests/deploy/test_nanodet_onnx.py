@@ -8,8 +8,8 @@ from nanodet_cases import CONFIGS, small, small_config, trained
 from torch import nn
 
 from shufflenet_det.data.pixels import read_image
+from shufflenet_det.deploy.dense_graph import DenseGraph
 from shufflenet_det.deploy.evaluate import SCORE, agreement
-from shufflenet_det.deploy.nanodet_graph import NanoDetGraph
 from shufflenet_det.deploy.onnx_export import build_graph, save_onnx, to_onnx
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.runtime import Detector
@@ -113,4 +113,4 @@ def test_setting_that_the_graph_cannot_have_is_named():
     model = small('nanodet_m_320')
     model.bbox_head.test_cfg.nms = dict(type='soft_nms', iou_threshold=0.5)
     with pytest.raises(ValueError, match=r'test_cfg\.nms: the export knows'):
-        NanoDetGraph(model)
+        DenseGraph(model)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..archive import Archive
-from ..model_info import ModelInfo
-from ..selection import SplitDetector
+from ..selection import Graph, SplitDetector
 
 
 class _Net:
@@ -47,18 +46,21 @@ class NcnnEngine:
     """A trunk and, of two-stage detectors, a head; RoIs go through the head one by one."""
 
     def __init__(self, archive: Archive, num_threads: int) -> None:
-        self.trunk = _Net(archive.files, 'trunk', num_threads)
-        self.head = None
-        if 'rpn' in archive.selection:
-            self.head = _Net(archive.files, 'head', num_threads)
-        self.detect = SplitDetector(
-            lambda images: [value[None] for value in self.trunk.run(images[0])],
-            self._run_head, archive.selection, ModelInfo.from_json(archive.info),
-        )  # fmt: skip
+        self.files, self.num_threads = archive.files, num_threads
+        self.detect = SplitDetector.of(archive, self._graph)
 
-    def _run_head(self, rois: ndarray) -> list[ndarray]:
-        found = [self.head.run(np.ascontiguousarray(roi)) for roi in rois]
-        return [np.stack([value.ravel() for value in part]) for part in zip(*found, strict=True)]
+    def _graph(self, name: str) -> Graph:
+        run = _Net(self.files, name, self.num_threads).run
+        if name == 'trunk':
+            return lambda images: [value[None] for value in run(images[0])]
+
+        def each(rois: ndarray) -> list[ndarray]:
+            found = [run(np.ascontiguousarray(roi)) for roi in rois]
+            return [
+                np.stack([value.ravel() for value in part]) for part in zip(*found, strict=True)
+            ]
+
+        return each
 
     def __call__(self, images: ndarray) -> list[ndarray]:
         return self.detect(images)

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+from mmdet.models.detectors import SingleStageDetector
 from torch import Tensor, nn
 
-from shufflenet_det.detectors import LightHeadRCNN, NanoDet
+from shufflenet_det.detectors import LightHeadRCNN
 
+from ..dense_graph import Candidates
 from ..detector_graph import ClassNMS, PyramidRoIAlign
 from ..graph_parts import BoxDecoder, Proposals, require
 from ..model_info import ModelInfo
-from ..nanodet_graph import Candidates
 
 
 @dataclass(frozen=True)
@@ -81,19 +82,19 @@ def split(model: nn.Module, info: ModelInfo) -> Parts:
     """The parts of a detector in its deploy or its classic form, which they take over.
 
     Args:
-        model: A LightHeadRCNN or a NanoDet.
+        model: A LightHeadRCNN or a one-stage detector, see ``dense_graph.HEADS``.
         info: What the file says of itself.
 
     Raises:
         ValueError: If the detector is another one, or has a part that is not known.
     """
-    known = isinstance(model, LightHeadRCNN | NanoDet)
-    require(known, 'model', 'LightHeadRCNN and NanoDet', type(model).__name__)
+    known = isinstance(model, LightHeadRCNN | SingleStageDetector)
+    require(known, 'model', 'LightHeadRCNN and one-stage detectors', type(model).__name__)
     divisor = info.normalisation['pad_size_divisor']
     require(divisor % 32 == 0, 'pad_size_divisor', 'a multiple of 32', divisor)
     require(float(model.data_preprocessor.pad_value) == 0, 'pad_value', 0,
             model.data_preprocessor.pad_value)  # fmt: skip
-    if isinstance(model, NanoDet):
+    if isinstance(model, SingleStageDetector):
         spec, maps, head, rois = _dense_spec(model), _DenseMaps(model), None, None
     else:
         spec, maps, head = _two_stage_spec(model), _LightHeadMaps(model), model.roi_head.bbox_head
@@ -101,6 +102,20 @@ def split(model: nn.Module, info: ModelInfo) -> Parts:
         rois = torch.zeros(spec['rpn']['max'], head.in_channels, bins, bins)
     trunk = Trunk(model, maps).eval().to(memory_format=torch.contiguous_format)
     return Parts(trunk, head, torch.zeros(1, 3, 256, 320), rois, spec, info)
+
+
+def largest_image(info: ModelInfo) -> list[int]:
+    """Height and width that hold every image that the test pipeline gives.
+
+    Raises:
+        ValueError: If it does not resize.
+    """
+    require(info.resize is not None, 'test pipeline', 'a Resize', None)
+    width, height = info.resize.scale
+    if info.resize.keep_ratio:
+        width = height = max(width, height)
+    divisor = info.normalisation['pad_size_divisor']
+    return [-(-side // divisor) * divisor for side in (height, width)]
 
 
 def _box(cfg: Mapping, name: str) -> dict:
@@ -135,9 +150,9 @@ def _two_stage_spec(model: nn.Module) -> dict:
 
 def _dense_spec(model: nn.Module) -> dict:
     checked = Candidates(model.bbox_head)
-    strides = model.bbox_head.prior_generator.strides
+    anchors = [getattr(checked, f'anchors{i}').tolist() for i in range(len(checked.strides))]
     dense = dict(
-        pre=checked.pre, offset=checked.offset, strides=[float(stride[0]) for stride in strides],
-        project=model.bbox_head.integral.project.tolist(),
+        boxes=checked.boxes.name, pre=checked.pre, min_size=checked.min_size, anchors=anchors,
+        strides=[list(stride) for stride in checked.strides], **checked.boxes.spec(),
     )  # fmt: skip
     return dict(dense=dense, box=_box(model.bbox_head.test_cfg, 'test_cfg'))

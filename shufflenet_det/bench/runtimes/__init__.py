@@ -1,0 +1,1 @@
+"""Every runtime beside PyTorch: the same detections on photographs, time, memory, size."""

@@ -1,0 +1,167 @@
+"""Rows of the record: one for each detector, runtime and precision; once stopped, it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pycocotools.coco import COCO
+
+from shufflenet_det.bench.photos.runner import keep, read_rows
+from shufflenet_det.deploy.evaluate import Found, coco_ap, parity
+from shufflenet_det.deploy.model_info import PRECISIONS
+
+from .files import Exports
+from .fresh import run_fresh
+from .plan import PACKAGES, REFERENCE, SPLIT, Case, Target, targets
+from .weights import random_detector
+
+KIND = 'runtimes'
+THREADS = (1, 2)
+TIMED_IMAGES = 8
+"""Pictures that the timed calls take in turn."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are.
+
+    Args:
+        root: Folder of the sets of photographs.
+        work: Folder of the trainings by tools/photos.py.
+        files: Where exported files go.
+        out: The result file.
+    """
+
+    root: Path
+    work: Path
+    files: Path
+    out: Path
+
+
+def compare(
+    cases: Iterable[Case], places: Places, only: str = '', precisions: Sequence[str] = PRECISIONS
+) -> None:
+    """Make every row that the result does not hold yet, and those that failed, again.
+
+    Args:
+        cases: Detectors.
+        places: Where things are.
+        only: A text that the names of the rows have.
+        precisions: Of the rows.
+    """
+    for case in cases:
+        done = {row['name'] for row in read_rows(places.out) if 'error' not in row}
+        missing = [
+            target for target in targets()
+            if target.row_name(case) not in done and only in target.row_name(case)
+            and target.precision in precisions
+        ]  # fmt: skip
+        if missing:
+            _compare(case, missing, places)
+
+
+def _compare(case: Case, missing: Sequence[Target], places: Places) -> None:
+    files, origin = detector_files(case, places)
+    coco = annotations(case, places.root)
+    first = Target(REFERENCE, 'fp32')
+    exports = Exports(*files, places.files)
+    expected = None
+    for target in [first, *(target for target in missing if target != first)]:
+        row = dict(name=target.row_name(case), detector=case.config, data=case.data,
+                   weights=origin, **asdict(target))  # fmt: skip
+        try:
+            paths = files if target == first else [exports.file(target, case, places.root)]
+            fresh = run_fresh('detect', {target.runtime: list(map(str, paths))},
+                              pictures(case, places.root, coco), 1)  # fmt: skip
+            found = dict(zip(coco.imgs, fresh['found'], strict=True))
+            expected = expected or found
+            row |= _figures(target, paths, found, expected, fresh, case, coco)
+        except Exception as error:  # a row that fails is a row; runtimes share no exception
+            row['error'] = f'{type(error).__name__}: {error}'.split('\n')[0][:300]
+            traceback.print_exc()
+        if target in missing:
+            keep(places.out, KIND, [row])
+        print(row['name'], row.get('error') or f'{row["same"]} of {row["detections"]} same, AP '
+              f'{row["ap"]:.4f}', flush=True)  # fmt: skip
+        if expected is None:
+            return
+
+
+def _figures(
+    target: Target,
+    paths: Sequence[Path],
+    found: Found,
+    expected: Found,
+    fresh: dict,
+    case: Case,
+    coco: COCO,
+) -> dict:
+    return dict(
+        version=runtime_version(target.runtime), size_bytes=Path(paths[-1]).stat().st_size,
+        peak_memory_bytes=fresh['peak_memory_bytes'], **asdict(parity(found, expected)),
+        ap=coco_ap(found, case.photos.classes, coco)[0],
+    )  # fmt: skip
+
+
+def time_all(cases: Iterable[Case], places: Places) -> None:
+    """Times of the rows that are there, the runtimes of a detector interleaved, each anew."""
+    for case in cases:
+        rows = {row['name']: row for row in read_rows(places.out) if 'error' not in row}
+        own = {t: rows[t.row_name(case)] for t in targets() if t.row_name(case) in rows}
+        if not own:
+            continue
+        detector, _ = detector_files(case, places)
+        exports = Exports(*detector, places.files)
+        files = {
+            row['name']: list(map(str, detector if target.runtime == REFERENCE else
+                                  [exports.file(target, case, places.root)]))
+            for target, row in own.items()
+        }  # fmt: skip
+        images = pictures(case, places.root, annotations(case, places.root))[:TIMED_IMAGES]
+        for threads in THREADS:
+            times = run_fresh('measure', files, images, threads)
+            for name, row in rows.items():
+                if name in times:
+                    row.setdefault('times', {})[str(threads)] = times[name]
+            print(f'{case.config}, {threads} threads: timed', flush=True)
+        keep(places.out, KIND, own.values())
+
+
+def detector_files(case: Case, places: Places) -> tuple[tuple[Path, Path], str]:
+    """Config and checkpoint, and where the weights are from."""
+    trained = case.trained(places.work)
+    if trained:
+        return trained, trained[1].stem
+    return random_detector(case, places.root, places.files), 'random'
+
+
+def annotations(case: Case, root: Path) -> COCO:
+    """Of the pictures that are compared."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(root / case.data / case.photos.annotation_file(SPLIT)))
+
+
+def pictures(case: Case, root: Path, coco: COCO) -> list[Path]:
+    """Their files, in the order of the annotations."""
+    folder = root / case.data / case.photos.prefixes[2]
+    return [folder / image['file_name'] for image in coco.imgs.values()]
+
+
+def runtime_version(name: str) -> str | None:
+    """Version of the package that runs a format; None where it is not known."""
+    try:
+        return version(PACKAGES[name])
+    except PackageNotFoundError:
+        return None
+
+
+def result(path: Path) -> dict:
+    """The result as it is stored."""
+    return json.loads(path.read_text(encoding='utf-8'))

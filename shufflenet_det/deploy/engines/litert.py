@@ -1,0 +1,44 @@
+"""LiteRT, which was TensorFlow Lite, on the CPU through XNNPACK."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy import ndarray
+
+from ..archive import Archive
+from ..selection import SplitDetector
+
+
+class _Net:
+    """A graph of one size; fewer RoIs than it takes are padded."""
+
+    def __init__(self, content: bytes, num_threads: int) -> None:
+        self.net = Interpreter(model_content=content, num_threads=num_threads or 1)
+        self.net.allocate_tensors()
+        (self.given,) = self.net.get_input_details()
+        self.found = self.net.get_output_details()
+        self.lock = threading.Lock()
+
+    def __call__(self, values: ndarray) -> list[ndarray]:
+        count, lacking = len(values), self.given['shape'][0] - len(values)
+        padded = np.pad(values, ((0, lacking), *[(0, 0)] * (values.ndim - 1)))
+        with self.lock:
+            self.net.set_tensor(self.given['index'], padded)
+            self.net.invoke()
+            return [self.net.get_tensor(one['index'])[:count] for one in self.found]
+
+
+class LitertEngine:
+    """A trunk and, of two-stage detectors, a head."""
+
+    def __init__(self, archive: Archive, num_threads: int) -> None:
+        def load(name: str) -> _Net:
+            return _Net(archive.files[f'{name}.tflite'], num_threads)
+
+        self.detect = SplitDetector.of(archive, load)
+
+    def __call__(self, images: ndarray) -> list[ndarray]:
+        return self.detect(images)
