@@ -132,9 +132,8 @@ def test_setting_that_the_graph_cannot_have_is_named(change, message):
 
 def test_other_head_is_refused_with_those_that_are_known():
     register_all_modules()
-    head = dict(type='FCOSHead', num_classes=3, in_channels=16, feat_channels=16, stacked_convs=1)
     cfg = config('GFLHead')
-    cfg.update(type='FCOS', bbox_head=ConfigDict(head))
-    cfg.neck.num_outs = 5
+    cfg.type, cfg.neck.num_outs = 'FCOS', 5
+    cfg.bbox_head = ConfigDict(type='FCOSHead', num_classes=3, in_channels=16, feat_channels=16)
     with pytest.raises(ValueError, match='bbox_head: the export knows .*RetinaHead.* FCOSHead'):
         build_graph(MODELS.build(cfg).eval(), 'detections')
