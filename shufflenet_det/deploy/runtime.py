@@ -34,7 +34,8 @@ class Detector:
 
     Args:
         model: File written by tools/export.py, or the name of one that the package holds.
-        num_threads: Threads of the runtime; 0 takes one for each core, with ncnn and MNN one.
+        num_threads: Threads of the runtime; 0 takes one for each core, with ncnn, MNN
+            and LiteRT one.
         providers: Execution providers of ONNX Runtime in order of preference.
         size: Longer side of the input in px; None takes the file's.
 

@@ -134,6 +134,6 @@ def test_other_head_is_refused_with_those_that_are_known():
     register_all_modules()
     cfg = config('GFLHead')
     cfg.type, cfg.neck.num_outs = 'FCOS', 5
-    cfg.bbox_head = ConfigDict(type='FCOSHead', num_classes=3, in_channels=16, feat_channels=16)
+    cfg.bbox_head = ConfigDict(type='FCOSHead', num_classes=3, in_channels=16, feat_channels=32)
     with pytest.raises(ValueError, match='bbox_head: the export knows .*RetinaHead.* FCOSHead'):
         build_graph(MODELS.build(cfg).eval(), 'detections')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from shufflenet_det.deploy.evaluate import agreement, coco_ap, matching
+from shufflenet_det.deploy.evaluate import agreement, coco_ap, matching, parity
 
 CLASSES = ('cat', 'dog')
 BOXES = np.array([[10, 10, 50, 60], [20, 30, 90, 100]], np.float32)
@@ -96,3 +96,22 @@ def test_sure_detections_are_matched_by_label_and_overlap(found, expected):
     result = matching(found, {7: TRUTH})
     assert (result.sure, result.matched, result.added) == expected[:3]
     assert (result.iou, result.score_change) == pytest.approx(expected[3:], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    'found, expected',
+    [
+        (shifted(), (2, 0, 0.0, 0.0)),
+        (shifted(0.05, -0.01), (2, 0, 0.05, 0.01)),
+        (shifted(4), (0, 2, None, None)),
+        (shifted(labels=[1, 1]), (1, 1, 0.0, 0.0)),
+        ({7: NONE}, (0, 0, None, None)),
+        ({7: tuple(np.concatenate((part, part)) for part in TRUTH)}, (2, 2, 0.0, 0.0)),
+    ],
+    ids=['equal', 'rounded', 'apart', 'other label', 'nothing', 'twice'],
+)
+def test_parity_counts_boxes_of_one_place(found, expected):
+    result = parity(found, {7: TRUTH})
+    assert (result.images, result.detections) == (1, 2)
+    assert (result.same, result.added) == expected[:2]
+    assert (result.pixels, result.score) == pytest.approx(expected[2:], abs=1e-5)

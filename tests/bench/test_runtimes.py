@@ -1,0 +1,145 @@
+"""The record of runtimes: rows once, failures as rows, what is done is left; its tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from shufflenet_det.bench.runtimes import run
+from shufflenet_det.bench.runtimes.fresh import ProcessFailed, run_fresh
+from shufflenet_det.bench.runtimes.plan import (
+    CASES,
+    PACKAGES,
+    REFERENCE,
+    Case,
+    Target,
+    targets,
+)
+from shufflenet_det.bench.runtimes.run import Places, compare, time_all
+from shufflenet_det.bench.tables import markdown
+from shufflenet_det.bench.views import tables_of
+from shufflenet_det.deploy.formats import FORMATS
+
+CASE = Case('lighthead_fpn_1.0x_320')
+BOX = np.array([[10, 10, 50, 50]], np.float32)
+FOUND = (BOX, np.array([0.9], np.float32), np.array([0]))
+
+
+def test_every_format_that_runs_is_compared():
+    compared = {target.runtime for target in targets()}
+    assert compared == {REFERENCE, *(name for name, row in FORMATS.items() if row.engine)}
+    assert compared == set(PACKAGES)
+
+
+def test_rows_have_names_of_their_own():
+    names = [target.row_name(case) for case in CASES for target in targets()]
+    assert len(names) == len(set(names))
+
+
+def test_trained_weights_are_those_of_the_last_checkpoint(tmp_path):
+    folder = tmp_path / 'bccd-lighthead_fpn_1.0x_320-seed0'
+    folder.mkdir()
+    assert CASE.trained(tmp_path) is None
+    (folder / 'epoch_3.pth').touch()
+    (folder / 'last_checkpoint').write_text('/elsewhere/epoch_3.pth')
+    assert CASE.trained(tmp_path) == (folder / f'{CASE.config}.py', folder / 'epoch_3.pth')
+
+
+class Exports:
+    """Files without content."""
+
+    def __init__(self, config: Path, checkpoint: Path, folder: Path) -> None:
+        self.folder = folder
+
+    def file(self, target: Target, case: Case, root: Path) -> Path:
+        path = self.folder / f'{target.runtime}.{target.precision}'
+        path.write_bytes(b'1234')
+        return path
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch) -> Places:
+    """Where every runtime finds the same but OpenCV, which ends the process."""
+
+    def fresh(task, files, images, threads):
+        if task == 'measure':
+            return {name: dict(median_ms=10.0 / threads) for name in files}
+        if 'opencv' in files:
+            raise ProcessFailed('the process ended with -8: nothing was said')
+        return dict(found=[FOUND], peak_memory_bytes=2**20)
+
+    coco = COCO()
+    coco.dataset = dict(
+        info={}, images=[dict(id=1, file_name='a.jpg', width=64, height=64)],
+        categories=[dict(id=i + 1, name=name) for i, name in enumerate(CASE.photos.classes)],
+        annotations=[dict(id=1, image_id=1, category_id=1, bbox=[10, 10, 40, 40], area=1600,
+                          iscrowd=0)],
+    )  # fmt: skip
+    coco.createIndex()
+    checkpoint = tmp_path / 'a.pth'
+    checkpoint.write_bytes(b'12')
+    monkeypatch.setattr(run, 'run_fresh', fresh)
+    monkeypatch.setattr(run, 'Exports', Exports)
+    monkeypatch.setattr(run, 'annotations', lambda case, root: coco)
+    monkeypatch.setattr(run, 'detector_files', lambda *_: ((checkpoint, checkpoint), 'epoch_3'))
+    return Places(tmp_path, tmp_path, tmp_path, tmp_path / 'out.json')
+
+
+def rows_of(places: Places) -> dict[str, dict]:
+    return {row['runtime']: row for row in json.loads(places.out.read_text())['rows']}
+
+
+def test_rows_hold_parity_ap_size_and_memory(places):
+    compare([CASE], places, precisions=['fp32'])
+    rows = rows_of(places)
+    assert set(rows) == set(PACKAGES)
+    row = rows['ncnn']
+    assert (row['detections'], row['same'], row['added'], row['pixels']) == (1, 1, 0, 0.0)
+    assert row['ap'] == pytest.approx(1)
+    assert (row['size_bytes'], row['peak_memory_bytes']) == (4, 2**20)
+    assert row['weights'] == 'epoch_3'
+
+
+def test_a_runtime_that_fails_is_a_row_with_its_error(places):
+    compare([CASE], places, precisions=['fp32'])
+    row = rows_of(places)['opencv']
+    assert row['error'] == 'ProcessFailed: the process ended with -8: nothing was said'
+    assert 'same' not in row
+
+
+def test_what_is_done_is_left_and_what_failed_is_tried_again(places, monkeypatch):
+    compare([CASE], places, precisions=['fp32'])
+    tried = []
+    monkeypatch.setattr(
+        Exports, 'file', lambda self, target, *_: tried.append(target.runtime) or self.folder / 'a'
+    )
+    compare([CASE], places, precisions=['fp32'])
+    assert tried == ['opencv']
+
+
+def test_times_come_to_the_rows_that_are_there(places):
+    compare([CASE], places, only='ncnn fp32')
+    time_all([CASE], places)
+    assert rows_of(places)['ncnn']['times'] == {
+        '1': dict(median_ms=10.0),
+        '2': dict(median_ms=5.0),
+    }
+
+
+def test_tables_show_every_row(places):
+    compare([CASE], places, precisions=['fp32'])
+    time_all([CASE], places)
+    (table,) = tables_of(json.loads(places.out.read_text()))
+    text = markdown(table)
+    assert '| mnn | fp32 | 100 | 1 | 0 | 0 | 0 | 1 | 10 | 5 |' in text
+    assert 'ended with -8' in text
+    assert 'trained (epoch_3), on 1 test pictures of bccd' in table.caption
+
+
+def test_a_process_that_fails_says_its_last_line(tmp_path):
+    with pytest.raises(ProcessFailed, match=r'ended with 1: .*none\.onnx: no such file'):
+        run_fresh('detect', {'onnx': [str(tmp_path / 'none.onnx')]}, [], 1)
