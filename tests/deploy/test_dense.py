@@ -10,10 +10,11 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config, ConfigDict
-from small_detector import ARCH, CLASSES, SCALE, run
+from small_detector import ARCH, CLASSES, SCALE
 from torch import nn
 
 from shufflenet_det.bench.runtimes.weights import spread
+from shufflenet_det.bench.untrained import detect
 from shufflenet_det.deploy.evaluate import SCORE, agreement
 from shufflenet_det.deploy.onnx_export import build_graph, model_info, to_onnx
 from shufflenet_det.deploy.runtime import Detector
@@ -88,7 +89,7 @@ def assert_same(found, expected) -> None:
 def test_graph_finds_what_mmdet_finds(model, pictures):
     graph = build_graph(deepcopy(model), 'detections')
     for images in pictures:
-        assert_same(graph(images), run(model, images)[0])
+        assert_same(graph(images), detect(model, images)[0])
 
 
 @torch.no_grad()
@@ -101,7 +102,7 @@ def test_cut_detector_finds_what_mmdet_finds(model, pictures):
 
     detector = SplitDetector(trunk, None, parts.spec, info)
     for images in pictures:
-        assert_same(detector(images.numpy()), run(model, images)[0])
+        assert_same(detector(images.numpy()), detect(model, images)[0])
 
 
 def test_file_of_a_retinanet_is_opened(image, tmp_path):
@@ -111,7 +112,7 @@ def test_file_of_a_retinanet_is_opened(image, tmp_path):
     spread(model)
     model.dataset_meta = dict(classes=CLASSES)
     picture = np.resize(image, (128, 160, 3))
-    expected = run(model, torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()))[0]
+    expected = detect(model, torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()))[0]
     (tmp_path / 'a.onnx').write_bytes(to_onnx(model, CFG).SerializeToString())
     assert_same([part[None] for part in Detector(tmp_path / 'a.onnx')(picture)], expected)
 

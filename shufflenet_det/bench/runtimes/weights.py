@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
 import torch
@@ -12,12 +12,14 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from torch import nn
 
+from shufflenet_det.bench.untrained import SPREADS, spread_outputs
 from shufflenet_det.integration.config_scope import config_path
 
 from .plan import Case
 
-SPREADS = dict(cls=2.0, reg=0.3)
-"""Ending of a last layer's name -> standard deviation of its outputs on noise."""
+LAST_LAYER = re.compile(r'bbox_head\.[a-z]+_(cls|reg)(?:\.\d+)?')
+DENSE_SPREADS = dict(cls=2.0, reg=0.3)
+"""What a last layer of a dense head is for -> spread of its outputs."""
 
 
 def random_detector(case: Case, root: Path, work: Path) -> tuple[Path, Path]:
@@ -46,35 +48,20 @@ def random_detector(case: Case, root: Path, work: Path) -> tuple[Path, Path]:
 
 @torch.no_grad()
 def spread(model: nn.Module) -> None:
-    """Scale last layers to outputs that differ, as if trained: without, all scores tie."""
+    """Norms that are not the identity, and last layers whose outputs differ, as if trained."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.8, 1.2)
             nn.init.normal_(module.bias, std=0.1)
-    levels = model.extract_feat(torch.randn(1, 3, 320, 320))
-    if hasattr(model, 'rpn_head'):
-        _scale(_last_layers(model.rpn_head), lambda: model.rpn_head(levels))
-        roi, head = model.roi_head, model.roi_head.bbox_head
-        size = head.roi_feat_size
-        size = size if isinstance(size, int) else size[0]
-        pooled = torch.randn(64, head.in_channels, size, size)
-        _scale(_last_layers(roi.bbox_head), lambda: head(pooled))
-    else:
-        _scale(_last_layers(model.bbox_head), lambda: model.bbox_head(levels))
+    images = torch.randint(0, 256, (2, 3, 128, 160), dtype=torch.uint8)
+    spread_outputs(model, images, SPREADS if hasattr(model, 'rpn_head') else _last_layers(model))
 
 
-def _last_layers(head: nn.Module) -> Iterator[tuple[nn.Module, float]]:
-    for name, layer in head.named_modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            for ending, deviation in SPREADS.items():
-                if ending in name.rsplit('.', 1)[-1].split('_') or f'_{ending}.' in f'{name}.':
-                    yield layer, deviation
-
-
-def _scale(layers: Iterator[tuple[nn.Module, float]], run) -> None:
-    for layer, deviation in layers:
-        found = []
-        hook = layer.register_forward_hook(lambda _m, _i, out, to=found: to.append(out.std()))
-        run()
-        hook.remove()
-        layer.weight.mul_(deviation / found[0])
+def _last_layers(model: nn.Module) -> dict[str, float]:
+    """Those of a dense head, with their spreads."""
+    found = {}
+    for name, layer in model.named_modules():
+        ending = LAST_LAYER.fullmatch(name)
+        if ending and isinstance(layer, nn.Conv2d):
+            found[name] = DENSE_SPREADS[ending[1]]
+    return found
