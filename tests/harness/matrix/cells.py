@@ -30,12 +30,17 @@ class Cell:
     flags: tuple[str, ...] = ()
 
 
+OF_THEIR_OWN = ('executorch', 'litert-torch', 'ai-edge-litert')
+"""Need the newest torch; tools/check_runtimes.sh has an environment for them."""
+
+
 def lowest() -> tuple[str, ...]:
     """Each lower bound of setup.py as a pin: torch>=2.6 is torch==2.6.*"""
     pins: dict[str, str] = {}
     text = (ROOT / 'setup.py').read_text(encoding='utf-8')
     for name, version in re.findall(r"'([\w-]+)>=([\w.]+)", text):
-        pins.setdefault(name, version)  # torch of training stands before that of exporting
+        if name not in OF_THEIR_OWN:
+            pins.setdefault(name, version)  # torch of training stands before that of exporting
     return tuple(
         f'{name}=={version}' + '.*' * (version.count('.') < 2 and 'rc' not in version)
         for name, version in pins.items()
