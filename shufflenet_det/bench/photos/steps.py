@@ -105,7 +105,7 @@ AUGMENTATION: Steps = {
                 momentum=5e-3,
                 gamma=100,
                 update_buffers=True,
-            ),  # fmt: skip
+            ),
         ]
     },
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
