@@ -90,8 +90,9 @@ FORMATS = {row.name: row for row in (
         ('fp32', 'fp16', 'int8'), 'writers.whole:write_onnx', 'engines.onnx:OnnxEngine',
     ),
     Format(
-        'openvino', ('onnx', 'onnxscript', 'openvino'), 'openvino', '.openvino.zip', True, ANY_SIZE,
-        ('fp32', 'fp16'), 'writers.openvino:write', 'engines.openvino:OpenvinoEngine',
+        'openvino', ('onnx', 'onnxscript', 'openvino', 'onnxruntime'), 'openvino', '.openvino.zip',
+        True, ANY_SIZE, ('fp32', 'fp16', 'int8'), 'writers.openvino:write',
+        'engines.openvino:OpenvinoEngine',
     ),
     Format(
         'opencv', ('onnx', 'onnxscript', 'cv2'), 'deploy', '.opencv.zip', True, ANY_SIZE,

@@ -14,12 +14,21 @@ from ..archive import Archive
 from ..engines.openvino import BIN, XML
 from ..model_info import ModelInfo
 from ..onnx_export import info_text
+from ..quantize import quantise
 from ..request import Request
 
 
 def write(proto: onnx.ModelProto, request: Request) -> bytes:
-    """An archive with the IR; fp16 halves the weights, sums stay in fp32."""
+    """An archive with the IR; fp16 halves the weights, sums stay in fp32.
+
+    int8 is ONNX Runtime's: OpenVINO reads its QuantizeLinear / DequantizeLinear pairs.
+
+    Raises:
+        ValueError: As ``quantize.quantise``.
+    """
     info = ModelInfo.from_json(info_text(proto))
+    if request.precision == 'int8':
+        proto = quantise(proto, request.calibration)
     graph = openvino.Core().read_model(proto.SerializeToString(), b'')
     with tempfile.TemporaryDirectory() as folder:
         half = request.precision == 'fp16'
