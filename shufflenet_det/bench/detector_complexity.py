@@ -18,6 +18,10 @@ from shufflenet_det.training.launch import load_config
 from .complexity import Complexity, Layer, count, meta_image
 from .complexity_ops import Cost, roi_align_cost
 
+RUNNING = ('backbone', 'neck', 'rpn_head', 'roi_head', 'bbox_head')
+TRAINING = ('aux_neck', 'aux_head')
+"""Parts of NanoDet-Plus that guide its training and do not run afterwards."""
+
 
 @dataclass(frozen=True)
 class DetectorComplexity:
@@ -60,7 +64,7 @@ def detector_complexity(
         UnknownOpError: If it runs an op whose cost is not known.
         ValueError: If it has parts that are not known, or cannot take the size.
     """
-    _check_parts(detector, ('backbone', 'neck', 'rpn_head', 'roi_head', 'bbox_head'))
+    _check_parts(detector, (*RUNNING, *TRAINING))
     parts = []
 
     def run(name: str, module: nn.Module, forward: Callable[[], object]) -> object:

@@ -164,14 +164,24 @@ class OfPixels:
 
 
 class OnnxDetector(OfPixels):
-    """The export of a detector in ONNX Runtime, called like the detector."""
+    """The export of a detector in ONNX Runtime, called like the detector.
 
-    def __init__(self, model: nn.Module, x: Tensor) -> None:
+    Args:
+        model: The detector.
+        x: Normalised images (N, 3, H, W).
+        int8: In int8 that is calibrated on x, which does for the time, not for the boxes.
+    """
+
+    def __init__(self, model: nn.Module, x: Tensor, int8: bool = False) -> None:
         from shufflenet_det.deploy.onnx_export import OUTPUTS, build_graph, to_proto
 
-        graph = build_graph(model, 'detections')
-        self.session = cpu_session(to_proto(graph, OUTPUTS['detections'], 18).SerializeToString())
         super().__init__(x)
+        proto = to_proto(build_graph(model, 'detections'), OUTPUTS['detections'], 18)
+        if int8:
+            from shufflenet_det.deploy.quantize import quantised
+
+            proto = quantised(proto, [self.images[:1].numpy()])
+        self.session = cpu_session(proto.SerializeToString())
 
     def predict(self, x: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
         """Detections on ``images``, which are x before it was normalised."""
@@ -221,5 +231,6 @@ DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OfPixels]] =
     'deploy-cuda-graph': _deploy_cuda_graph,
     'whole-cuda-graph': GraphDetector,
     'deploy-onnxruntime': OnnxDetector,
+    'deploy-onnxruntime-int8': lambda model, x: OnnxDetector(model, x, int8=True),
 }
 """Form -> function(detector, input) -> what predicts; the detector itself is changed."""

@@ -181,10 +181,13 @@ def prepare_detector(
     """A detector in those of the forms that exist for its backbone.
 
     Args:
-        target: ``CONFIG`` or ``CONFIG=CHECKPOINT``.
+        target: ``CONFIG``, ``CONFIG=CHECKPOINT``, or ``CONFIG+OPTION+OPTION``, with options of its
+            own behind those of all.
         forms, x, options, pictures: As in :class:`DetectorRun`.
     """
-    config, _, checkpoint = target.partition('=')
+    given, _, checkpoint = target.partition('=')
+    config, *own = given.split('+')
+    options = (*options, *own)
     backbone = load_config(config).get('model', {}).get('backbone', {})
     existing = forms_for(config, backbone, forms)
     return [

@@ -153,15 +153,15 @@ FORMS: dict[str, Form] = {
 
 OF_SHUFFLENET_V2 = (
     'deploy', 'deploy-compile', 'deploy-cuda-graph', 'whole-cuda-graph', 'deploy-onnxruntime',
-    'stock-operators',
+    'deploy-onnxruntime-int8', 'stock-operators',
 )  # fmt: skip
 """Forms that only ShuffleNet V2 has, or our detectors around it."""
 
 SHUFFLENETS_V2 = ('ShuffleNetV2', 'SEShuffleNetV2', 'ShuffleFreeBackbone')
 
 OUTSIDE_TORCH = (
-    'onnxruntime', 'deploy-onnxruntime', 'folded-cuda-graph', 'deploy-cuda-graph',
-    'whole-cuda-graph',
+    'onnxruntime', 'deploy-onnxruntime', 'deploy-onnxruntime-int8', 'folded-cuda-graph',
+    'deploy-cuda-graph', 'whole-cuda-graph',
 )  # fmt: skip
 """Forms whose memory torch does not see in a call: another library's, or a graph's own."""
 

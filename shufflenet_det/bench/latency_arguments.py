@@ -18,7 +18,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         'mmdet::FOLDER/CONFIG.py')  # fmt: skip
     add('--arch', nargs='+', help='backbones with their macs, beside the paper: names, "snv2_*", '
         'table8 or all')  # fmt: skip
-    add('--config', nargs='+', help='detectors with their parts: CONFIG or CONFIG=CHECKPOINT')
+    add('--config', nargs='+', help='detectors with their parts: CONFIG, '
+        'CONFIG+OPTION or CONFIG=CHECKPOINT')  # fmt: skip
     add('--option', nargs='+', default=[], help='configs/options for every --config')
     add('--forms', nargs='+', default=['eager'],
         help=f'networks: {list(FORMS)}; detectors: {list(DETECTOR_FORMS)}')  # fmt: skip

@@ -23,7 +23,10 @@ _TABLE7 = 'snv2_?.?x snv1_?.?x xception_* mobilenetv2_0.15 mobilenetv2_0.6 mobil
 _SIDES = '--size 800 1216'
 _FORMS = 'eager folded folded-channels-last deploy onnxruntime deploy-onnxruntime'
 _SHOWN = 'eager folded-channels-last deploy'
-_WHOLE = 'stock-operators eager deploy deploy-onnxruntime'
+_WHOLE = 'stock-operators eager deploy deploy-onnxruntime deploy-onnxruntime-int8'
+_DETECTORS = '--config configs/lighthead_snv2.py configs/lighthead_snv2.py+atrous '  \
+    'configs/lighthead_snv2_0.5x.py mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py '  \
+    f'--forms {_WHOLE} --turns 20 --seconds 480'  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,7 @@ RECORDINGS = {
                   '--against torchvision --threads 2', 'AVX2'),
         Recording('forms_avx512_cpu', 5, f'latency --arch snv2_?.?x --forms {_FORMS} {_SIDES} '
                   '--against torchvision --threads 2', 'AVX512'),
-        Recording('detectors_cpu', 5, 'latency --config configs/lighthead_snv2.py '
-                  'configs/lighthead_snv2_0.5x.py '
-                  'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py '
-                  f'--forms {_WHOLE} --threads 2'),
+        Recording('detectors_cpu', 12, f'latency {_DETECTORS} --threads 2'),
         Recording('operators_cpu', 1, 'operators --threads 2', 'AVX512'),
         Recording('operators_avx2_cpu', 1, 'operators --threads 2', 'AVX2'),
         Recording('guidelines_cpu', 10, 'guidelines', chart=True),

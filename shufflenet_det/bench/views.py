@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
 from .budget.result import choice_tables
+from .edge.compare import tables as edge
 from .forms import OF_SHUFFLENET_V2
 from .gpu.views import agreement_tables, training_tables
 from .intervals import Ratio
@@ -17,6 +18,7 @@ from .paper.readings import reading_table
 from .paper.table7 import table as table7
 from .photos.views import accuracy_tables, step_tables
 from .proofs.converters import tables as converters
+from .proofs.int8_views import tables as int8
 from .proofs.nanodet_coco import tables as nanodet
 from .proofs.packaged import tables as packaged
 from .proofs.swaps import table as swap_table
@@ -189,6 +191,8 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'graph agreement': agreement_tables,
     'training speed': training_tables,
     'converters': converters,
+    'int8': int8,
+    'edge': edge,
     'nanodet': nanodet,
     'packaged': packaged,
     'readings': lambda result: [reading_table(result)],

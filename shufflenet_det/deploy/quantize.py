@@ -33,7 +33,7 @@ SIZED = ('Split', 'Slice', 'Resize')
 SINGLE_PRECISION = ('rpn_cls.', 'rpn_reg.', 'gfl_cls.', 'gfl_reg.')
 """Convs that make scores and boxes, by their weights' names; they stay in fp32 too."""
 
-MOST_IMAGES = 100
+MOST_IMAGES = 50
 """Calibration images that are used, at even distances, where there are more."""
 
 

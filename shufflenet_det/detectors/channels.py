@@ -45,7 +45,7 @@ def fill_from_backbone(
 def neck_levels(neck: dict, levels: list[Level]) -> list[Level]:
     """(channels, stride) of each output of an FPN-like neck over the backbone's levels."""
     strides = [stride for _, stride in levels][neck.get('start_level', 0) :]
-    while len(strides) < neck['num_outs']:
+    while len(strides) < neck.get('num_outs', 0):
         strides.append(strides[-1] * 2)
     return [(neck['out_channels'], stride) for stride in strides]
 

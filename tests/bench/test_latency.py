@@ -10,7 +10,7 @@ from torch import nn
 from versions import needs_exporter
 
 from shufflenet_det.backbones.peers import NETWORKS
-from shufflenet_det.bench import forms, latency
+from shufflenet_det.bench import detector_latency, forms, latency
 from shufflenet_det.bench.complexity import network_complexity
 from shufflenet_det.bench.detector_latency import REST, DetectorRun, run_detectors
 from shufflenet_det.bench.forms import FORMS, OUTSIDE_TORCH, fold_batch_norms, prepare
@@ -151,7 +151,10 @@ def test_clocks_leave_the_detector_as_it_was(small_config):
 
 @pytest.mark.parametrize(
     'form',
-    ['folded-channels-last', 'deploy', pytest.param('deploy-onnxruntime', marks=needs_exporter)],
+    [
+        'folded-channels-last', 'deploy', pytest.param('deploy-onnxruntime', marks=needs_exporter),
+        pytest.param('deploy-onnxruntime-int8', marks=needs_exporter),
+    ],
 )
 def test_forms_of_a_detector_run(small_config, form):
     if form in OUTSIDE_TORCH:
@@ -207,3 +210,13 @@ def test_unknown_form():
 def test_input_that_a_network_cannot_take_is_named():
     with pytest.raises(ValueError, match=r'net in form eager with input \(1, 2, 8, 8\)'):
         forms.prepare('net', 'eager', nn.Conv2d(3, 4, 1), torch.zeros(1, 2, 8, 8))
+
+
+def test_an_option_of_one_config_stands_behind_it(monkeypatch):
+    monkeypatch.setattr(detector_latency, 'DetectorRun', lambda *args: args)
+    target = f'{ROOT}/configs/lighthead_snv2.py+atrous=a.pth'
+    ((config, form, _, checkpoint, options, _),) = detector_latency.prepare_detector(
+        target, ['eager'], None, ['ema']
+    )
+    assert (config, checkpoint) == (f'{ROOT}/configs/lighthead_snv2.py', 'a.pth')
+    assert (form, options) == ('eager', ('ema', 'atrous'))

@@ -1,0 +1,1 @@
+"""Detectors for one thread of a CPU, ours beside their peers, in the same runtime."""

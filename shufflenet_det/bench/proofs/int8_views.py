@@ -1,0 +1,70 @@
+"""How the result of int8 is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from shufflenet_det.bench.tables import Cell, Table
+from shufflenet_det.bench.timing_columns import note_of, speed_ratio, tie_band, time_columns
+
+from .int8 import SPLITS, TIMED_IMAGES
+
+
+def tables(result: Mapping) -> Iterator[Table]:
+    """The views of a result."""
+    rows = result['rows']
+    single = {(r['data'], r['runtime']): r['ap'] for r in rows if r['precision'] == 'fp32'}
+    yield Table(
+        'ap', 'AP of whole detectors on photographs in int8 and single precision, and what is lost '
+        'to single precision in the same runtime; the files are calibrated on training pictures.',
+        ('set', 'runtime', 'precision', 'MiB', *(f'AP, {split}' for split in SPLITS),
+         *(f'lost, {split}' for split in SPLITS)),
+        tuple(
+            (r['data'], r['runtime'], r['precision'], r['mib'],
+             *(f'{r["ap"][s]:.3f}' for s in SPLITS),
+             *(_lost(r, single[r['data'], r['runtime']], s) for s in SPLITS))
+            for r in rows
+        ),
+    )  # fmt: skip
+    if result.get('choices'):
+        yield _choice_table(result['choices'])
+    if result.get('times'):
+        yield _time_table(result)
+
+
+def _lost(row: Mapping, single: Mapping, split: str) -> str:
+    if row['precision'] == 'fp32':
+        return '–'
+    return f'{single[split] - row["ap"][split]:+.3f}'
+
+
+def _choice_table(rows: Sequence[Mapping]) -> Table:
+    sets = list(dict.fromkeys(row['data'] for row in rows))
+    found = {(row['data'], row['method']): row['ap'] for row in rows}
+    words = list(dict.fromkeys(row['method'] for row in rows))
+    return Table(
+        'choices', 'AP of the validation split in int8 where one thing is other than in the '
+        "exporter's method.", ('method', *sets),
+        tuple(
+            (method, *(f'{found[data, method]:.3f}' if (data, method) in found else None
+                       for data in sets))
+            for method in words
+        ),
+    )  # fmt: skip
+
+
+def _time_table(result: Mapping) -> Table:
+    rows = result['times']
+    first = {row['data']: row['timing'] for row in reversed(rows)}
+    band = tie_band(rows[0]['timing'], result['again'])
+    header, times = time_columns([row['timing'] for row in rows])
+    cells: list[tuple[Cell, ...]] = [
+        (row['data'], row['runtime'], row['precision'], *own,
+         speed_ratio(row['timing'], first[row['data']], band or 0.0))
+        for row, own in zip(rows, times, strict=True)
+    ]  # fmt: skip
+    return Table(
+        'times', f'Whole detectors from the picture to its boxes, {TIMED_IMAGES} pictures of the '
+        'test split a call, resizing included.' + note_of(band),
+        ('set', 'runtime', 'precision', *header, 'speed / first row of the set'), tuple(cells),
+    )  # fmt: skip
