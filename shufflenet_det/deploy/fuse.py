@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 
 import torch
@@ -9,6 +10,8 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from shufflenet_det.detectors import LargeSeparableConv2d
 
 from .channel_plan import PAD, Order
 
@@ -49,7 +52,7 @@ def _has_statistics(norm: nn.Module) -> bool:
 
 
 def fold_conv_modules(model: nn.Module) -> int:
-    """Fold the batch norm of every mmcv ConvModule into its conv, in place.
+    """Fold the batch norm of every mmcv ConvModule and thin map into its convs, in place.
 
     A conv that several ConvModules share (the shared convs of RTMDet's head) keeps its norms.
 
@@ -65,7 +68,23 @@ def fold_conv_modules(model: nn.Module) -> int:
             delattr(module, module.norm_name)
             module.with_norm, module.norm_name = False, None
             count += 1
+    for module in model.modules():
+        if isinstance(module, LargeSeparableConv2d) and _has_statistics(module.norm):
+            _fold_thin_map(module)
+            count += 1
     return count
+
+
+@torch.no_grad()
+def _fold_thin_map(module: LargeSeparableConv2d) -> None:
+    """The norm of a sum of two paths scales both, and shifts one of them."""
+    scale = copy.deepcopy(module.norm)
+    scale.running_mean.zero_()
+    if scale.bias is not None:
+        scale.bias.zero_()
+    for path, norm in ((module.column_row, module.norm), (module.row_column, scale)):
+        path[-1] = with_folded(path[-1], norm)
+    module.norm = nn.Identity()
 
 
 def _is_foldable(module: ConvModule) -> bool:

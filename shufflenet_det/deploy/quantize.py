@@ -140,6 +140,7 @@ def quantised(
             op_types_to_quantize=list(QUANTISED_OPS), extra_options={},
         )  # fmt: skip
     quantizer.quantize_model()
+    quantizer.model.topological_sort()
     return quantizer.model.model
 
 

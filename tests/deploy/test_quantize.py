@@ -114,6 +114,10 @@ def test_leaky_relu_reads_and_gives_int8(unit):
         assert readers[act.output[0]].op_type == 'QuantizeLinear'
 
 
+def test_graph_passes_the_check(unit):
+    onnx.checker.check_model(quantised(unit, IMAGES), full_check=True)
+
+
 def test_weights_have_a_scale_for_each_channel(unit):
     graph = quantised(unit, IMAGES).graph
     scales = {w.name: list(w.dims) for w in graph.initializer if w.name.endswith('weight_scale')}
