@@ -152,7 +152,9 @@ def test_clocks_leave_the_detector_as_it_was(small_config):
 @pytest.mark.parametrize(
     'form',
     [
-        'folded-channels-last', 'deploy', pytest.param('deploy-onnxruntime', marks=needs_exporter),
+        'folded-channels-last',
+        'deploy',
+        pytest.param('deploy-onnxruntime', marks=needs_exporter),
         pytest.param('deploy-onnxruntime-int8', marks=needs_exporter),
     ],
 )
