@@ -30,7 +30,9 @@ conv, thin map). Boxes, scores, RoiAlign and the fully connected layers stay in 
 SIZED = ('Split', 'Slice', 'Resize')
 """Of these, operators whose inputs behind the first are sizes."""
 
-SINGLE_PRECISION = ('rpn_cls.', 'rpn_reg.', 'gfl_cls.', 'gfl_reg.')
+SINGLE_PRECISION = tuple(
+    f'{head}_{output}.' for head in ('rpn', 'gfl', 'retina', 'rtm') for output in ('cls', 'reg')
+)
 """Convs that make scores and boxes, by their weights' names; they stay in fp32 too."""
 
 MOST_IMAGES = 50

@@ -41,7 +41,7 @@ def test_best_detection_of_a_peers_graph_is_mmdets(name):
     model.test_cfg.score_thr = 0.0
     for layer in model.bbox_head.modules():  # fresh scores are all alike
         if isinstance(layer, torch.nn.Conv2d):
-            layer.weight.mul_(3)
+            torch.nn.init.normal_(layer.weight, std=0.1)
     image = torch.randint(0, 256, (1, 3, 320, 320), dtype=torch.uint8)
     info = dict(img_shape=(320, 320), ori_shape=(320, 320), scale_factor=(1.0, 1.0))
     sample = DetDataSample(metainfo=info)
