@@ -54,7 +54,7 @@ class Method:
     calibration: str = 'Percentile'
     percentile: float = 99.999
     equalised: bool = True
-    left: tuple[str, ...] = ('backbone.stem.',)
+    left: tuple[str, ...] = ('backbone.stem.', 'backbone.stage2.')
 
 
 def resized_images(paths: Sequence[Path], info: ModelInfo) -> Iterator[np.ndarray]:

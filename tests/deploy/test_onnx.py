@@ -153,7 +153,7 @@ def test_int8_leaves_boxes_and_scores_alone(single):
     left = [n for n in proto.graph.node if n.op_type == 'Conv' and n.name not in chosen]
     weights = {name for node in left for name in node.input[1:2]}
     outputs = {'proposals.head.rpn_cls.weight', 'proposals.head.rpn_reg.weight'}
-    assert {name for name in weights if not name.startswith('backbone.stem.')} == outputs
+    assert {name for name in weights if not name.startswith(Method().left)} == outputs
 
 
 def test_int8_needs_images(single):

@@ -105,7 +105,13 @@ def methods() -> dict[str, object]:
         'all values (MinMax)': Method('MinMax'),
         'entropy': Method('Entropy'),
     }
-    return found | {f'{block} in fp32': Method(left=(name,)) for block, name in BLOCKS.items()}
+    for block, name in BLOCKS.items():
+        if name in plain.left:
+            others = tuple(other for other in plain.left if other != name)
+            found[f'{block} in int8'] = Method(left=others)
+        else:
+            found[f'{block} in fp32'] = Method(left=(*plain.left, name))
+    return found
 
 
 class Photographs:
