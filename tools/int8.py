@@ -14,7 +14,7 @@ from shufflenet_det.bench.timing import REPEAT, measure
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('trained', nargs='+', type=int8.Trained.parse, help='detectors')
+    parser.add_argument('trained', nargs='+', metavar='SET=CONFIG=CHECKPOINT', help='detectors')
     parser.add_argument('--photos', type=Path, required=True, help='folder of the sets')
     parser.add_argument('--work', type=Path, default=Path('work_dirs/int8'),
                         help='folder of the measured files (default: %(default)s)')  # fmt: skip
@@ -30,15 +30,16 @@ def known(path: Path | None) -> dict:
 
 def main() -> None:
     args = parse_args()
+    detectors = [int8.Trained.parse(text) for text in args.trained]
     command_line.prepare_machine(args)
     args.work.mkdir(parents=True, exist_ok=True)
     places, before = (args.photos, args.work), known(args.out)
     rows, choices, runs = [], before.get('choices', []), {}
-    for trained in args.trained:
+    for trained in detectors:
         rows += map(int8.kept, int8.examine(trained, *places, before.get('rows', [])))
         runs |= int8.calls(trained, *places, args.threads)
     if args.choices:
-        choices = [c for trained in args.trained for c in int8.choices(trained, *places)]
+        choices = [c for trained in detectors for c in int8.choices(trained, *places)]
     *timings, again = measure(
         runs | {REPEAT: next(iter(runs.values()))}, 'cpu', args.turns, args.seconds,
         images=int8.TIMED_IMAGES, untraced=tuple(runs),
