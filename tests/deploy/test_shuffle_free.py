@@ -168,6 +168,14 @@ def test_onnx_has_no_shuffle_ops(tmp_path, align, cutting):
 
 
 @needs_exporter
+@pytest.mark.parametrize('residual', [False, True])
+def test_one_gather_a_unit_is_left_with_residual(tmp_path, residual):
+    free = shuffle_free(make(residual=residual), original_order=False)
+    gathers = export(free, tmp_path / 'free.onnx')['Gather']
+    assert gathers == residual * sum(units - 1 for _, units in TINY['stages'])
+
+
+@needs_exporter
 @pytest.mark.parametrize('align', [1, 16])
 def test_onnx_takes_any_batch_and_size(tmp_path, align):
     ort = pytest.importorskip('shufflenet_det.deploy.onnx_runtime', exc_type=ImportError)
