@@ -1,6 +1,5 @@
 """Files made to do harm: refused by their path in one line, or read without harm."""
 
-import pickle
 import subprocess
 import sys
 import zipfile
@@ -8,111 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from forged import (
-    build,
-    call,
-    checkpoint,
-    many,
-    named,
-    number,
-    saved,
-    storage,
-    tensor,
-    text,
-    value,
-    write,
-)
+from forged import REFUSED, array, checkpoint, dtype_with_addresses, saved, write
 from mmengine.logging import HistoryBuffer
 
 from shufflenet_det.checkpoints import read_checkpoint
-
-HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
-F8 = call('numpy.dtype', text('f8'), pickle.NEWFALSE, pickle.NEWTRUE)
-DUP_TUPLE = pickle.BINPUT + b'\x63' + pickle.BINGET + b'\x63' + pickle.TUPLE2
-
-
-def array(shape: tuple, content: bytes) -> bytes:
-    empty = call(
-        'numpy.core.multiarray._reconstruct', named('numpy.ndarray'), value((0,)), text('')
-    )
-    raw = call('_codecs.encode', text(content.decode('latin-1')), text('latin1'))
-    return build(empty, many(number(1), value(shape), F8, pickle.NEWFALSE, raw))
-
-
-def nested(depth: int) -> bytes:
-    return pickle.EMPTY_LIST * depth + pickle.APPEND * (depth - 1)
-
-
-REFUSED = {
-    'function': (call('posix.mkdir', text('ran')), 'posix.mkdir, which loading would execute'),
-    'function by STACK_GLOBAL': (text('os') + text('mkdir') + b'\x93', 'os.mkdir, which'),
-    'function by INST': (pickle.MARK + text('ran') + b'ios\nmkdir\n', 'instruction INST'),
-    'extension registry': (pickle.EXT1 + b'\x01', 'instruction EXT1'),
-    'module of the process': (named('builtins.__import__'), 'builtins.__import__, which'),
-    'attribute of a function': (
-        call('builtins.getattr', named(HISTORY), text('__init__')), "attribute '__init__'",
-    ),
-    'attribute of a tensor': (
-        call('builtins.getattr', tensor(), text('mean')), "attribute 'mean'",
-    ),
-    'state of a class': (
-        build(named(HISTORY), many(pickle.NONE, value({'mean': None}))), 'gives a Allowed',
-    ),
-    'state of a dtype of torch': (build(named('torch.float32'), value({})), 'gives a dtype'),
-    'state of a tensor': (build(tensor(), value({'data': 0})), 'gives a Tensor'),
-    'state of a numpy number': (
-        build(call('numpy.core.multiarray.scalar', F8, value(bytes(8))), value(())),
-        'gives a float64',
-    ),
-    'item of a class': (
-        named(HISTORY) + text('a') + text('b') + pickle.SETITEM, 'fills a Allowed like a container',
-    ),
-    'call of a value': (value(3) + value(()) + pickle.REDUCE, 'calls a int'),
-    'numpy objects': (
-        call('numpy.dtype', text('O8'), pickle.NEWFALSE, pickle.NEWTRUE), "type 'O8'",
-    ),
-    'numpy array beyond its bytes': (array((1 << 40,), bytes(8)), 'has 8 bytes'),
-    'bytes of any length': (call('builtins.bytearray', number(1 << 42)), 'made of a int'),
-    'bytes by another codec': (call('_codecs.encode', text('a'), text('zlib')), "'zlib'"),
-    'a reference to source code': (
-        many(text('module'), named('torch.Tensor'), text('a'), text('b'), text('c'))
-        + pickle.BINPERSID, 'no tensor',
-    ),
-    'a storage of another length': (storage(5), 'has 16 bytes, not 20'),
-    'a storage that is not there': (storage(4, '7'), 'net/data/7'),
-    'a tensor beyond its storage': (tensor((5,)), 'beyond its 16 bytes'),
-    'an offset beyond it': (tensor(offset=1), 'beyond its 16 bytes'),
-    'a stride beyond it': (tensor((4,), (2,)), 'beyond its 16 bytes'),
-    'a negative stride': (tensor((2,), (-1,), 3), 'sizes'),
-    'a size that is no number': (tensor(('a',)), 'sizes'),
-    'too many dimensions': (tensor((1,) * 65, (1,) * 65), 'sizes'),
-    'an expanded tensor': (tensor((1_000_000, 1_000_000), (0, 0)), 'expanded tensors'),
-    'more numbers than can be counted': (tensor((1 << 62, 1 << 62), (0, 0)), 'corrupt'),
-    'a dict in itself': (
-        pickle.EMPTY_DICT + pickle.BINPUT + b'\x05' + text('a') + pickle.BINGET + b'\x05'
-        + pickle.SETITEM, 'contains itself',
-    ),
-    'a list in itself': (
-        pickle.EMPTY_LIST + pickle.BINPUT + b'\x05' + pickle.BINGET + b'\x05' + pickle.APPEND,
-        'contains itself',
-    ),
-    'deep nesting': (nested(100_000), 'nested more than 100 levels'),
-    'shared tuples, 2 ** 60 in all': (value(()) + DUP_TUPLE * 60, 'entries by sharing'),
-    'long names of one key': (
-        text('k' * 4000) + pickle.BINPUT + b'\x07'
-        + (pickle.EMPTY_DICT + pickle.BINGET + b'\x07') * 90 + pickle.NONE + pickle.SETITEM * 90
-        + pickle.TUPLE2, 'by sharing containers',
-    ),
-    'a key without end': (
-        pickle.EMPTY_DICT + text('k' * 5000) + pickle.NONE + pickle.SETITEM, 'very long',
-    ),
-    'a key that is never hashed': (
-        pickle.EMPTY_DICT + value(()) + DUP_TUPLE * 90 + pickle.NONE + pickle.SETITEM,
-        'key of nested tuples',
-    ),
-    'more values than there are': (pickle.TUPLE3 * 3, 'corrupt'),
-    'a name of many lines': (text('os\n\n') + text('x' * 5000) + b'\x93', r'os\n\n.x'),
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -157,16 +55,7 @@ print(copy.deepcopy(content['note']).dtype)
 
 
 def test_forged_state_of_a_numpy_dtype_does_not_end_the_process(tmp_path):
-    """numpy takes the addresses of a dtype's fields from this state."""
-    fields = value({'a': ('f8', 1 << 40)})
-    state = many(
-        number(3), text('<'), pickle.NONE, value(('a',)), fields, number(1 << 40), number(8),
-        number(63),
-    )  # fmt: skip
-    forged = build(F8, state)
-    note = call('numpy.core.multiarray.scalar', forged, call('_codecs.encode', text('a' * 8),
-                                                             text('latin1')))  # fmt: skip
-    path = write(tmp_path / 'net.pth', checkpoint(note))
+    path = write(tmp_path / 'net.pth', checkpoint(dtype_with_addresses()))
     done = subprocess.run(
         [sys.executable, '-c', ADDRESSES, str(path)], capture_output=True, text=True
     )

@@ -10,8 +10,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from foreign import FOUND, IMAGES, INFO, endless_loop, info, terabytes, write_model
-from onnx import TensorProto
+from foreign import FOUND, GRAPHS, INFO, endless_loop, info, terabytes, write_model
 from paths import ROOT
 
 from shufflenet_det.deploy.contract import check_content
@@ -69,27 +68,6 @@ def test_wrong_metadata_is_refused_with_path_and_field(tmp_path, name):
     path = write_model(tmp_path / 'a.onnx', text)
     with pytest.raises(ValueError, match=rf'a\.onnx: metadata shufflenet_det: .*{message}'):
         Detector(path)
-
-
-def without(name: str) -> dict:
-    return {key: value for key, value in FOUND.items() if key != name}
-
-
-GRAPHS = {
-    'input of another name': (dict(inputs=[('x', *IMAGES[1:])]), r'inputs are x tensor\(uint8\)'),
-    'float input': (dict(inputs=[('images', TensorProto.FLOAT, IMAGES[2])]), r'tensor\(float\)'),
-    'grey input': (dict(inputs=[(*IMAGES[:2], ['N', 1, 'H', 'W'])]), r'\(N, 1, H, W\)'),
-    'two inputs': (dict(inputs=[IMAGES, ('scale', TensorProto.FLOAT, [1])]), 'scale tensor'),
-    'no input': (dict(inputs=[]), 'inputs are none'),
-    'one output': (dict(found=without('scores')), r'expected boxes tensor\(float\) \(N, K, 4\)'),
-    'outputs in another order': (dict(found=dict(reversed(FOUND.items()))), 'outputs are labels'),
-    'boxes of five numbers': (dict(found=FOUND | dict(boxes=np.zeros((1, 2, 5), np.float32))),
-                              r'outputs are boxes tensor\(float\) \(1, 2, 5\)'),
-    'boxes without batch': (dict(found=FOUND | dict(boxes=np.zeros((2, 4), np.float32))),
-                            r'boxes tensor\(float\) \(2, 4\)'),
-    'labels of floats': (dict(found=FOUND | dict(labels=np.zeros((1, 2), np.float32))),
-                         r'labels tensor\(float\)'),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize('name', GRAPHS)

@@ -26,6 +26,7 @@ from . import (
     process_rows,
     rank_rows,
     stop_rows,
+    stranger_rows,
     writing_rows,
 )
 from .case import CASES, Case, Lab
@@ -33,7 +34,7 @@ from .tiny import tiny_config
 
 MODULES = (
     image_rows, annotation_rows, model_rows, checkpoint_rows, kill_rows, process_rows,
-    rank_rows, stop_rows, fuzz_rows, writing_rows,
+    rank_rows, stop_rows, stranger_rows, fuzz_rows, writing_rows,
 )  # fmt: skip
 
 
@@ -74,7 +75,10 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     as_in_a_terminal()
     register_all_modules()
-    chosen = [c for c in CASES if not args.rows or c.row in args.rows]
+    chosen = [
+        c for c in CASES
+        if (not args.rows or c.row in args.rows) and not (c.long and args.short)
+    ]  # fmt: skip
     outcomes = []
     with tempfile.TemporaryDirectory(prefix='fault_drill_') as name:
         root = Path(name)

@@ -29,23 +29,28 @@ class Lab:
 
 @dataclass(frozen=True)
 class Case:
-    """One fault of a row; ``run`` returns the message that it gave, or raises."""
+    """One fault of a row; ``run`` returns the message that it gave, or raises.
+
+    Args:
+        long: Left out of the short drill.
+    """
 
     row: int
     name: str
     run: Callable[[Lab], str]
+    long: bool = False
 
 
 CASES: list[Case] = []
 
 
-def case(row: int, name: str) -> Callable:
+def case(row: int, name: str, long: bool = False) -> Callable:
     """Add the decorated function to :data:`CASES`, as one of a row of FAULTS."""
     if row not in FAULTS:
         raise ValueError(f'{name}: row {row} is not in the table of drill/faults.py')
 
     def add(run: Callable[[Lab], str]) -> Callable[[Lab], str]:
-        CASES.append(Case(row, name, run))
+        CASES.append(Case(row, name, run, long))
         return run
 
     return add

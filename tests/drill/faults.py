@@ -38,5 +38,8 @@ FAULTS = {
     28: ('signals of schedulers and terminals, to whole groups', 'saved, exit 128 + its number'),
     29: ('settings that changed before a resume', 'said which wins, or the remedy'),
     30: ('two runs in one folder, one run in two', 'refused; files of others stay'),
+    31: ('a checkpoint that was forged', 'refused in one line, or read; nothing is run'),
+    32: ('an exported model of a stranger', 'refused by what is unlike ours, nothing hangs'),
+    33: ('files that never end, pictures that grow', 'refused by kind or header'),
 }
 """Row -> (fault, what must come of it). The cases of a row stand in ``*_rows.py``."""

@@ -14,6 +14,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from shufflenet_det.training import verified_loading
 from shufflenet_det.training.distributed import init_distributed
 from shufflenet_det.training.newest import INTERRUPTED
 from shufflenet_det.training.signals import exit_code
@@ -35,9 +36,15 @@ def free_port() -> str:
 
 def ranks(
     lab: Lab, work: str = 'work', hooks: Mapping[int, Hook] | None = None,
-    annotations: Path | None = None, **options,
+    annotations: Path | None = None, second: str | None = None, **options,
 ) -> list[Ended]:  # fmt: skip
-    """Train on two ranks; ``hooks`` are those of each rank, options as in ``tiny_config``."""
+    """Train on two ranks.
+
+    Args:
+        work: Work_dir of both, or of the first where ``second`` has one of its own.
+        hooks: Of each rank.
+        options: As in ``tiny_config``.
+    """
     port = free_port()
 
     def target(rank: int) -> None:
@@ -45,7 +52,8 @@ def ranks(
             RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1',
             MASTER_PORT=port,
         )  # fmt: skip
-        cfg = tiny_config(lab.data, lab.folder / work, **options)
+        folder = second if second and rank else work
+        cfg = tiny_config(lab.data, lab.folder / folder, **options)
         if annotations:
             cfg.train_dataloader.dataset.update(data_root='', ann_file=str(annotations))
             cfg.train_dataloader.dataset.data_prefix.img = str(lab.data / 'train')
@@ -105,6 +113,31 @@ def preempted_ranks(lab: Lab) -> str:
     confirm(not other, f'{other} differ')
     line = next(line for line in stopped[0].output.splitlines() if 'SIGTERM: saved' in line)
     return f'{line}; resumed, the end is bit-identical'
+
+
+class Unreadable(Hook):
+    """The folder of the first rank is on another machine."""
+
+    def before_run(self, runner: Runner) -> None:
+        def missing(filename: str) -> None:
+            raise FileNotFoundError(f'{filename}: no such file')
+
+        verified_loading.read_mmengine = missing
+
+
+@case(30, 'ranks with folders of their own')
+def own_folders(lab: Lab) -> str:
+    one_epoch = dict(train_cfg__max_epochs=1)
+    succeeded(*ranks(lab, second='other', **one_epoch))
+    refused = ranks(lab, hooks={1: Unreadable()}, second='other', resume=True)
+    for rank, ended in enumerate(refused):
+        confirm(
+            ended.code > 0 and 'no such file' in ended.last_error, f'{rank}: {ended.last_error}'
+        )
+    confirm('rank 1' in refused[0].last_error, refused[0].last_error)
+    succeeded(*ranks(lab, second='other', resume=True))
+    confirm(names(lab.folder / 'work') == ['epoch_2.pth'], str(names(lab.folder / 'work')))
+    return refused[0].last_error
 
 
 class Losses(Hook):

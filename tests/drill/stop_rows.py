@@ -46,7 +46,7 @@ def group_signal(lab: Lab, number: int) -> str:
 
 
 for _number in STOPPING:
-    case(28, f'{_number.name} to the group, 2 data workers')(
+    case(28, f'{_number.name} to the group, 2 data workers', long=_number != signal.SIGTERM)(
         lambda lab, number=_number: group_signal(lab, number)
     )
 
@@ -77,20 +77,26 @@ def group_of_ranks(lab: Lab) -> str:
     return ' | '.join(stopped(lab, one) for one in ended[:1]) + f', exits {[e.code for e in ended]}'
 
 
-@case(29, 'two ranks after one, at the end of an epoch and inside of one')
-def more_ranks(lab: Lab) -> str:
-    succeeded(run(train_with(lab, 'one', train_cfg__max_epochs=1), lab.folder / 'one.log'))
-    first = lab.folder / 'one/epoch_1.pth'
+def more_ranks(lab: Lab, first: Path) -> list[Ended]:
+    """Two ranks go on from a file of one; all iterations of the second epoch are trained."""
     ended = ranks(lab, 'two', resume=True, load_from=str(first))
     succeeded(*ended)
     saved = load(lab.folder / 'two/epoch_2.pth')['meta']
     confirm((saved['epoch'], saved['iter']) == (2, BATCHES), str(saved))
+    return ended
+
+
+@case(29, 'two ranks after one, at the end of an epoch')
+def more_ranks_between(lab: Lab) -> str:
+    succeeded(run(train_with(lab, 'one', train_cfg__max_epochs=1), lab.folder / 'one.log'))
+    more_ranks(lab, lab.folder / 'one/epoch_1.pth')
+    return 'the next epoch has half as many iterations, all are trained'
+
+
+@case(29, 'two ranks after one, inside of an epoch', long=True)
+def more_ranks_inside(lab: Lab) -> str:
     run(train_with(lab, 'cut', Interrupt(2, lambda _: to_group(signal.SIGTERM))), lab.folder / 'c')
-    ended = ranks(lab, 'three', resume=True, load_from=str(lab.folder / 'cut' / INTERRUPTED))
-    succeeded(*ended)
-    confirm(
-        load(lab.folder / 'three/epoch_2.pth')['meta']['iter'] == BATCHES, 'not all was trained'
-    )
+    ended = more_ranks(lab, lab.folder / 'cut' / INTERRUPTED)
     lines = [line for line in ended[0].output.splitlines() if 'begins at its start' in line]
     confirm(lines, 'it is not said')
     return lines[0]

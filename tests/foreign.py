@@ -87,3 +87,25 @@ def terabytes() -> tuple[onnx.NodeProto, ...]:
         helper.make_node('Constant', [], ['shape'], value=shape),
         helper.make_node('Expand', ['sum', 'shape'], ['boxes']),
     )
+
+
+def without(name: str) -> dict:
+    return {key: value for key, value in FOUND.items() if key != name}
+
+
+GRAPHS = {
+    'input of another name': (dict(inputs=[('x', *IMAGES[1:])]), r'inputs are x tensor\(uint8\)'),
+    'float input': (dict(inputs=[('images', TensorProto.FLOAT, IMAGES[2])]), r'tensor\(float\)'),
+    'grey input': (dict(inputs=[(*IMAGES[:2], ['N', 1, 'H', 'W'])]), r'\(N, 1, H, W\)'),
+    'two inputs': (dict(inputs=[IMAGES, ('scale', TensorProto.FLOAT, [1])]), 'scale tensor'),
+    'no input': (dict(inputs=[]), 'inputs are none'),
+    'one output': (dict(found=without('scores')), r'expected boxes tensor\(float\) \(N, K, 4\)'),
+    'outputs in another order': (dict(found=dict(reversed(FOUND.items()))), 'outputs are labels'),
+    'boxes of five numbers': (dict(found=FOUND | dict(boxes=np.zeros((1, 2, 5), np.float32))),
+                              r'outputs are boxes tensor\(float\) \(1, 2, 5\)'),
+    'boxes without batch': (dict(found=FOUND | dict(boxes=np.zeros((2, 4), np.float32))),
+                            r'boxes tensor\(float\) \(2, 4\)'),
+    'labels of floats': (dict(found=FOUND | dict(labels=np.zeros((1, 2), np.float32))),
+                         r'labels tensor\(float\)'),
+}  # fmt: skip
+"""What is unlike an export of ours -> arguments of `write_model`, what the message says."""
