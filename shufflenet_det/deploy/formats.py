@@ -95,8 +95,8 @@ FORMATS = {row.name: row for row in (
         'engines.openvino:OpenvinoEngine',
     ),
     Format(
-        'opencv', ('onnx', 'onnxscript', 'cv2'), 'deploy', '.opencv.zip', True, ANY_SIZE,
-        ('fp32',), 'writers.whole:write_opencv', 'engines.opencv:OpencvEngine',
+        'opencv', ('onnx', 'cv2'), 'deploy', '.opencv.zip', True, ANY_SIZE, ('fp32',),
+        'writers.opencv:write', 'engines.opencv:OpencvEngine', whole=False,
     ),
     Format(
         'ncnn', ('ncnn', 'pnnx'), 'ncnn', '.ncnn.zip', True, ANY_SIZE, ('fp32', 'fp16'),

@@ -10,27 +10,37 @@ from numpy import ndarray
 
 from ..archive import Archive
 from ..contract import check_content
+from ..selection import SplitDetector
+from ..selection_spec import output_names
 
-ONNX = 'model.onnx'
-NAMES = ('boxes', 'scores', 'labels')
+
+class _Net:
+    def __init__(self, content: bytes, outputs: list[str]) -> None:
+        check_content(content)
+        self.net = cv2.dnn.readNetFromONNX(
+            np.frombuffer(content, np.uint8), engine=cv2.dnn.ENGINE_NEW
+        )
+        self.outputs, self.lock = outputs, threading.Lock()
+
+    def __call__(self, values: ndarray) -> list[ndarray]:
+        with self.lock:
+            self.net.setInput(np.ascontiguousarray(values), 'in0')
+            return [value.copy() for value in self.net.forward(self.outputs)]
 
 
 class OpencvEngine:
-    """An ONNX graph in OpenCV."""
+    """A trunk and, of two-stage detectors, a head."""
 
     def __init__(self, archive: Archive, num_threads: int) -> None:
-        content = archive.files[ONNX]
-        check_content(content)
         if not hasattr(cv2.dnn, 'ENGINE_NEW'):
             raise ImportError(f'OpenCV {cv2.__version__} is installed, 5 is needed')
         if num_threads:
             cv2.setNumThreads(num_threads)
-        self.net = cv2.dnn.readNetFromONNX(
-            np.frombuffer(content, np.uint8), engine=cv2.dnn.ENGINE_NEW
-        )
-        self.lock = threading.Lock()
+
+        def load(name: str) -> _Net:
+            return _Net(archive.files[f'{name}.onnx'], output_names(archive.selection, name))
+
+        self.detect = SplitDetector.of(archive, load)
 
     def __call__(self, images: ndarray) -> list[ndarray]:
-        with self.lock:
-            self.net.setInput(images, 'images')
-            return [value.copy() for value in self.net.forward(NAMES)]
+        return self.detect(images)

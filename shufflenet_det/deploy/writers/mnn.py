@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 import tempfile
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
 from ..archive import Archive
 from ..request import Request
-from ..selection_spec import output_names
+from .parts_onnx import onnx_graphs
 from .split import Parts
 
 CONVERT = 'import sys, _tools; _tools.mnnconvert(sys.argv)'
@@ -29,35 +24,18 @@ def write(parts: Parts, request: Request) -> bytes:
     Raises:
         ValueError: If MNN does not convert a graph.
     """
-    graphs = {'trunk': (parts.trunk, parts.image, {2: 'height', 3: 'width'})}
-    if parts.head is not None:
-        graphs['head'] = parts.head, parts.rois, {0: 'rois'}
     options = ['--fp16'] if request.precision == 'fp16' else []
     files = {
-        f'{name}.mnn': _converted(name, *graph, output_names(parts.spec, name), options)
-        for name, graph in graphs.items()
+        f'{name}.mnn': _converted(name, graph, options)
+        for name, graph in onnx_graphs(parts).items()
     }
     return Archive('mnn', json.dumps(asdict(parts.info)), files, parts.spec).to_bytes()
 
 
-def _converted(
-    name: str,
-    module: nn.Module,
-    example: Tensor,
-    axes: dict[int, str],
-    outputs: list[str],
-    options: list[str],
-) -> bytes:
-    graph = io.BytesIO()
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # this exporter is the older of two, and as exact
-        torch.onnx.export(
-            module, (example,), graph, dynamo=False, opset_version=18, input_names=['in0'],
-            output_names=outputs, dynamic_axes={'in0': axes},
-        )  # fmt: skip
+def _converted(name: str, graph: bytes, options: list[str]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, f'{name}.onnx'), Path(folder, f'{name}.mnn')
-        source.write_bytes(graph.getvalue())
+        source.write_bytes(graph)
         command = ['-f', 'ONNX', '--modelFile', source, '--MNNModel', target, *options]
         command += ['--bizCode', 'shufflenet_det']
         done = subprocess.run([sys.executable, '-c', CONVERT, *map(str, command)],
