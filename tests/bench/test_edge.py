@@ -11,7 +11,7 @@ from shufflenet_det.bench.detector_forms import build_detector
 from shufflenet_det.bench.edge.compare import tables
 from shufflenet_det.bench.edge.dense_graph import DenseGraph
 from shufflenet_det.bench.edge.peers import CONTESTANTS, SIZES, contestants
-from shufflenet_det.bench.edge.shares import part_names, shares
+from shufflenet_det.bench.edge.shares import part_names, shares, shares_of_events
 from shufflenet_det.bench.timing import summarise
 from shufflenet_det.training.launch import load_config
 
@@ -77,6 +77,13 @@ def graph() -> onnx.ModelProto:
 def test_nodes_belong_to_the_part_of_the_weights_before_them(graph):
     assert part_names(graph) == ['pre-processing', 'backbone', 'backbone', 'head',
                                  'post-processing']  # fmt: skip
+
+
+@pytest.mark.parametrize('name', ['node3', 'fused node3', '/bbox_head/out_nchwc'])
+def test_what_the_runtime_makes_of_a_node_belongs_to_its_part(name):
+    parts = {'node3': 'head', '/bbox_head/out': 'head'}
+    event = dict(cat='Node', name=f'{name}_kernel_time', ts=1, dur=5)
+    assert shares_of_events([event], parts) == dict(head=1)
 
 
 def test_shares_of_the_parts_sum_up_to_all(graph):

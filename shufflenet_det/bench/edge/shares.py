@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -30,6 +29,9 @@ FIRST, LAST = 'pre-processing', 'post-processing'
 
 END = '_kernel_time'
 """Of the events that hold a node's own time."""
+
+BLOCKED = '_nchwc'
+"""What follows the value after which a conv on blocks of channels is called."""
 
 
 def part_names(proto: onnx.ModelProto) -> list[str]:
@@ -69,10 +71,10 @@ def shares(proto: onnx.ModelProto, image: np.ndarray, runs: int = 20) -> dict[st
         for _ in range(runs):
             session.run(None, dict(images=image))
         events = json.loads(Path(session.end_profiling()).read_text(encoding='utf-8'))
-    return _of_events(events, part_of)
+    return shares_of_events(events, part_of)
 
 
-def _of_events(events: list[dict], part_of: dict[str, str]) -> dict[str, float]:
+def shares_of_events(events: list[dict], part_of: dict[str, str]) -> dict[str, float]:
     """Shares by part.
 
     The runtime calls what it fuses after its nodes (``fused node7``) or values
@@ -82,7 +84,7 @@ def _of_events(events: list[dict], part_of: dict[str, str]) -> dict[str, float]:
     spent, part = defaultdict(float), FIRST
     for event in sorted(nodes[len(nodes) // 2 :], key=lambda event: event['ts']):
         name = event['name'].removesuffix(END)
-        known = (part_of[n] for n in (name, *re.split(r'[ /]|_(?=nchwc)', name)) if n in part_of)
+        known = (part_of[n] for n in (name.removesuffix(BLOCKED), *name.split()) if n in part_of)
         part = next(known, part)
         spent[part] += event['dur']
     total = sum(spent.values())
