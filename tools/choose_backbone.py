@@ -9,6 +9,7 @@ import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops
 from shufflenet_det.bench import command_line
 from shufflenet_det.bench.budget.candidates import candidates
 from shufflenet_det.bench.budget.choose import CLOCKS, Plan, choose
+from shufflenet_det.bench.budget.heads import HEADS
 from shufflenet_det.bench.budget.parts import BUDGET_FORMS
 from shufflenet_det.bench.budget.result import arch_row, config_text, content
 from shufflenet_det.bench.latency import Conditions
@@ -25,6 +26,7 @@ def parse_args() -> argparse.Namespace:
     add('--size', type=int, nargs=2, action='append', required=True, metavar=('H', 'W'),
         help='input; again for others to choose from')  # fmt: skip
     add('--form', default='onnxruntime', help=f'as it will run: {list(BUDGET_FORMS)}')
+    add('--head', help=f'budget of a whole detector with this head: {list(HEADS)}')
     add('--clock', choices=list(CLOCKS), default='wall', help='what the budget is counted in; cpu '
         'is for a machine with other work, with one thread')  # fmt: skip
     add('--config-out', type=Path, help='write the config of the chosen network')
@@ -40,8 +42,9 @@ def main() -> None:
         raise ValueError(f'--dtype {args.dtype} is not allowed here; give float32')
     sizes = [Conditions(tuple(size)).size for size in args.size]
     plan = Plan(
-        args.budget_ms, args.form, args.clock, args.batch, args.device, args.turns, args.seconds
-    )
+        args.budget_ms, args.form, args.clock, args.batch, args.device, args.turns, args.seconds,
+        args.head,
+    )  # fmt: skip
     choice = choose(list(candidates(sizes)), plan)
     command_line.finish(
         args, 'backbone choice', sizes[0] if len(sizes) == 1 else None, **content(choice, plan)
@@ -54,7 +57,7 @@ def main() -> None:
         f'arch: {arch_row(chosen.candidate.arch)}'
     )
     if args.config_out:
-        replace_file(args.config_out, config_text(chosen.candidate))
+        replace_file(args.config_out, config_text(chosen.candidate, args.head))
         print(f'config: {args.config_out}')
 
 

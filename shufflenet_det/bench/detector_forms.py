@@ -54,10 +54,7 @@ def build_detector(
     """
     model = _unfilled(config, options)
     if checkpoint is None:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            model.init_weights()
-        _expect_background(model)
+        fill_fresh(model)
     else:
         try:
             load_model(model, read_mmengine(checkpoint), checkpoint, strict=True)
@@ -80,6 +77,14 @@ def _unfilled(config: str | Path, options: Sequence[str]) -> nn.Module:
     if not hasattr(model, 'backbone') or not hasattr(model, 'predict'):
         raise ValueError(f'{config} builds a {type(model).__name__}, which is no detector')
     return model
+
+
+def fill_fresh(model: nn.Module) -> None:
+    """Give a detector the weights that :func:`build_detector` speaks of."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model.init_weights()
+    _expect_background(model)
 
 
 def _expect_background(model: nn.Module) -> None:
@@ -164,19 +169,19 @@ class OfPixels:
 
 
 class OnnxDetector(OfPixels):
-    """The export of a detector in ONNX Runtime, called like the detector.
+    """The graph of a detector in ONNX Runtime, called like the detector.
 
     Args:
-        model: The detector.
+        graph: Of :func:`export_graph`.
         x: Normalised images (N, 3, H, W).
         int8: In int8 that is calibrated on x, which does for the time, not for the boxes.
     """
 
-    def __init__(self, model: nn.Module, x: Tensor, int8: bool = False) -> None:
-        from shufflenet_det.deploy.onnx_export import OUTPUTS, build_graph, to_proto
+    def __init__(self, graph: nn.Module, x: Tensor, int8: bool = False) -> None:
+        from shufflenet_det.deploy.onnx_export import OUTPUTS, to_proto
 
         super().__init__(x)
-        proto = to_proto(build_graph(model, 'detections'), OUTPUTS['detections'], 18)
+        proto = to_proto(graph, OUTPUTS['detections'], 18)
         if int8:
             from shufflenet_det.deploy.quantize import quantised
 
@@ -221,6 +226,22 @@ class GraphDetector(OfPixels):
         return samples
 
 
+def export_graph(model: nn.Module) -> nn.Module:
+    """The detector as the graph that is exported; the detector is switched to its deploy form."""
+    from shufflenet_det.deploy.onnx_export import build_graph
+
+    return build_graph(model, 'detections')
+
+
+def samples_of(insides: Sequence[tuple[int, int]], size: tuple[int, int]) -> list[DetDataSample]:
+    """What ``predict`` reads besides images: their sizes (H, W) inside of a padded batch."""
+    common = dict(pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0))
+    return [
+        DetDataSample(metainfo=dict(common, img_shape=inside, ori_shape=inside))
+        for inside in insides
+    ]
+
+
 DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OfPixels]] = {
     'eager': lambda model, x: model,
     'stock-operators': _stock_operators,
@@ -230,7 +251,7 @@ DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OfPixels]] =
     'deploy': lambda model, x: switch_to_deploy(model),
     'deploy-cuda-graph': _deploy_cuda_graph,
     'whole-cuda-graph': GraphDetector,
-    'deploy-onnxruntime': OnnxDetector,
-    'deploy-onnxruntime-int8': lambda model, x: OnnxDetector(model, x, int8=True),
+    'deploy-onnxruntime': lambda model, x: OnnxDetector(export_graph(model), x),
+    'deploy-onnxruntime-int8': lambda model, x: OnnxDetector(export_graph(model), x, int8=True),
 }
 """Form -> function(detector, input) -> what predicts; the detector itself is changed."""

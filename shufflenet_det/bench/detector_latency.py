@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from mmdet.structures import DetDataSample
 from torch import Tensor
 
 from shufflenet_det.training.launch import load_config
 
-from .detector_forms import DETECTOR_FORMS, OfPixels, boxes_in_single, build_detector
+from .detector_forms import (
+    DETECTOR_FORMS,
+    OfPixels,
+    boxes_in_single,
+    build_detector,
+    samples_of,
+)  # fmt: skip
 from .detector_parts import POST_PROCESSING, RESIZING, REST, part_clocks
 from .energy import energy_meter
 from .forms import OUTSIDE_TORCH, first_line, forms_for
@@ -124,11 +129,7 @@ class DetectorRun:
     def __call__(self) -> int:
         """Number of boxes found."""
         size = tuple(self.x.shape[-2:])
-        common = dict(pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0))
-        samples = [
-            DetDataSample(metainfo=dict(common, img_shape=inside, ori_shape=inside))
-            for inside in self.inside
-        ]
+        samples = samples_of(self.inside, size)
         return sum(len(found.pred_instances) for found in self.model.predict(self.x, samples))
 
     def turn(self) -> None:

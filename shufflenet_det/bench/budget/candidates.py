@@ -84,10 +84,10 @@ class Part:
 
     Args:
         kind: ``stem``, ``first unit``, ``unit`` or ``last conv``; in a form without shuffles,
-            where units of a stage differ, ``stage``.
-        in_channels, out_channels: What it reads and gives.
+            where units of a stage differ, ``stage``; ``head`` behind a detector's backbone.
+        in_channels, out_channels: What it reads and gives; of a head, C4 and C5.
         size: (H, W) of what it reads.
-        variant: A key of :data:`VARIANTS`; None where it makes no difference.
+        variant: A key of :data:`VARIANTS`, or the head; None where it makes no difference.
         units: Of a stage, else 1.
     """
 
@@ -99,12 +99,15 @@ class Part:
     units: int = 1
 
 
-def parts_of(candidate: Candidate, whole_stages: bool = False) -> Iterator[Part]:
+def parts_of(
+    candidate: Candidate, whole_stages: bool = False, last_conv: bool = True
+) -> Iterator[Part]:
     """The parts of a network in order, each as often as it stands there.
 
     Args:
         candidate: The network.
         whole_stages: Cut into stages instead of units.
+        last_conv: Up to what the classifier reads; a detector reads the stages.
     """
     arch, size = candidate.arch, candidate.size
     stem = arch.stem[-1][0]
@@ -119,7 +122,8 @@ def parts_of(candidate: Candidate, whole_stages: bool = False) -> Iterator[Part]
         size = halved(size)
         for _ in range(units - 1):
             yield Part('unit', c_out, c_out, size, candidate.variant)
-    yield Part('last conv', arch.stages[-1][0], arch.last_conv, size)
+    if last_conv:
+        yield Part('last conv', arch.stages[-1][0], arch.last_conv, size)
 
 
 def halved(size: tuple[int, int]) -> tuple[int, int]:

@@ -118,11 +118,13 @@ def part_macs(part: Part) -> int:
     return counted.total.macs
 
 
-def macs_by_part(candidates: list[Candidate]) -> Mapping[Part, int]:
+def macs_by_part(candidates: list[Candidate], last_conv: bool = True) -> Mapping[Part, int]:
     """Macs of every distinct part of the networks."""
-    return {part: part_macs(part) for part in distinct(candidates)}
+    return {part: part_macs(part) for part in distinct(candidates, last_conv=last_conv)}
 
 
-def distinct(candidates: list[Candidate], whole_stages: bool = False) -> Iterator[Part]:
+def distinct(
+    candidates: list[Candidate], whole_stages: bool = False, last_conv: bool = True
+) -> Iterator[Part]:
     """Every part once."""
-    yield from dict.fromkeys(p for c in candidates for p in parts_of(c, whole_stages))
+    yield from dict.fromkeys(p for c in candidates for p in parts_of(c, whole_stages, last_conv))

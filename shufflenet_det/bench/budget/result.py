@@ -11,6 +11,7 @@ from shufflenet_det.bench.tables import MILLION, Table
 
 from .candidates import Candidate
 from .choose import CLOCKS, Choice, Plan, Prediction
+from .heads import HEADS
 
 NEAR = 1.5
 """The table of the frontier holds what takes up to so many times more, or less, than the budget;
@@ -22,7 +23,7 @@ PROXY = 'macs stand as a proxy for accuracy, which was not measured'
 def content(choice: Choice, plan: Plan) -> dict:
     """What the result file of a choice holds."""
     return dict(
-        budget_ms=plan.budget_ms, form=plan.form, clock=plan.clock,
+        budget_ms=plan.budget_ms, form=plan.form, clock=plan.clock, head=plan.head,
         chosen=choice.chosen.candidate.name, arch=arch_row(choice.chosen.candidate.arch),
         correction=choice.correction, agreement=choice.agreement, frontier=choice.frontier,
         rows=[_row(prediction, plan) for prediction in choice.predictions],
@@ -57,7 +58,8 @@ def choice_tables(result: Mapping) -> Iterator[Table]:
 
 def _frontier_table(result: Mapping, clock: str) -> Table:
     rows, budget = {row['name']: row for row in result['rows']}, result['budget_ms']
-    chosen = result['chosen']
+    chosen, head = result['chosen'], result.get('head')
+    what = f'whole detectors with head {head}, macs of the backbone' if head else 'backbones'
     near = (
         rows[name] for name in result['frontier']
         if name == chosen or 1 / NEAR <= rows[name]['predicted_ms'] / budget <= NEAR
@@ -65,7 +67,7 @@ def _frontier_table(result: Mapping, clock: str) -> Table:
     return Table(
         'frontier', 'Networks near the budget that no other one beats in macs without taking '
         f'longer, of {len(rows)} that the table of architectures can say, and the choice for '
-        f'{budget:g} ms in form {result["form"]}; {PROXY}. {clock}',
+        f'{budget:g} ms in form {result["form"]}, {what}; {PROXY}. {clock}',
         ('network', 'M macs', 'predicted ms', 'measured ms', 'prediction / measured', ''),
         tuple(
             (row['name'], row['macs'] / MILLION, row['predicted_ms'], row['measured_ms'],
@@ -111,13 +113,21 @@ def arch_row(arch: ShuffleNetV2Arch) -> dict:
     }
 
 
-def config_text(candidate: Candidate) -> str:
-    """The chosen network as a config file."""
+def config_text(candidate: Candidate, head: str | None = None) -> str:
+    """The chosen network as a config file: a backbone, or the config of a head around it."""
     row = pformat(arch_row(candidate.arch), width=90, sort_dicts=False)
     size = '{}x{}'.format(*candidate.size)
     return (
         f'# Chosen by tools/choose_backbone.py: {candidate.name}; {PROXY}.\n'
         f'# Made for images of {size} px; it has no public weights, so it trains from scratch.\n'
-        f'arch = {row}\n'
-        "model = dict(type='ShuffleNetV2', arch=arch, out_indices=(4,))\n"
+        f'arch = {row}\n{DETECTOR.format(HEADS[head]) if head else BACKBONE}'
     )
+
+
+BACKBONE = "model = dict(type='ShuffleNetV2', arch=arch, out_indices=(4,))\n"
+DETECTOR = """_base_ = {!r}
+model = dict(backbone=dict(
+    arch=dict(_delete_=True, **arch), init_cfg=None, frozen_stages=-1, norm_eval=False,
+    norm_cfg=dict(type='BN', requires_grad=True),
+))
+"""
