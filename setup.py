@@ -101,7 +101,7 @@ setup(
         'executorch': EXECUTORCH,
         'litert': LITERT,
         'demo': ['gradio>=5'],
-        'supervision': ['supervision>=0.25'],
+        'supervision': ['supervision>=0.26.1', 'trackers>=2.6'],
         'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6', *DEPLOY, *OPENVINO, *NCNN, *MNN],
     },
 )

@@ -233,15 +233,6 @@ def export_graph(model: nn.Module) -> nn.Module:
     return build_graph(model, 'detections')
 
 
-def samples_of(insides: Sequence[tuple[int, int]], size: tuple[int, int]) -> list[DetDataSample]:
-    """What ``predict`` reads besides images: their sizes (H, W) inside of a padded batch."""
-    common = dict(pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0))
-    return [
-        DetDataSample(metainfo=dict(common, img_shape=inside, ori_shape=inside))
-        for inside in insides
-    ]
-
-
 DETECTOR_FORMS: dict[str, Callable[[nn.Module, Tensor], nn.Module | OfPixels]] = {
     'eager': lambda model, x: model,
     'stock-operators': _stock_operators,

@@ -10,23 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from mmdet.structures import DetDataSample
 from torch import Tensor
 
 from shufflenet_det.training.launch import load_config
 
-from .detector_forms import (
-    DETECTOR_FORMS,
-    OfPixels,
-    boxes_in_single,
-    build_detector,
-    samples_of,
-)  # fmt: skip
+from .detector_forms import DETECTOR_FORMS, OfPixels, boxes_in_single, build_detector
 from .detector_parts import POST_PROCESSING, RESIZING, REST, part_clocks
 from .energy import energy_meter
 from .forms import OUTSIDE_TORCH, first_line, forms_for
 from .memory import peak_memory
 from .pictures import Pictures, normalise, pixels_of
 from .timing import Spent, Timing, in_turns, mean_joules, summarise, time_call, warm_up
+
+
+def samples_of(insides: Sequence[tuple[int, int]], size: tuple[int, int]) -> list[DetDataSample]:
+    """What ``predict`` reads besides images: their sizes (H, W) inside of a padded batch."""
+    common = dict(pad_shape=size, batch_input_shape=size, scale_factor=(1.0, 1.0))
+    return [
+        DetDataSample(metainfo=dict(common, img_shape=inside, ori_shape=inside))
+        for inside in insides
+    ]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from shufflenet_det.bench.detector_forms import (
     OnnxDetector,
     export_graph,
     fill_fresh,
-    samples_of,
 )  # fmt: skip
+from shufflenet_det.bench.detector_latency import samples_of
 from shufflenet_det.deploy.shuffle_free import ShuffleFreeBackbone
 from shufflenet_det.training.launch import load_config
 
