@@ -15,7 +15,7 @@ from shufflenet_det.bench.recording import RECORDINGS, Recording
 from shufflenet_det.bench.report import every_page
 
 TRAINED = {
-    'blood_cells', 'photos_bccd_8_epochs', 'photos_comparison', 'photos_recipe',
+    'blood_cells', 'photos_bccd_8_epochs', 'photos_comparison', 'photos_recipe', 'runtimes',
     'residual_demo_cpu', 'table7_demo_cpu',
 }  # fmt: skip
 """Results that come from trainings, which their pages describe."""
