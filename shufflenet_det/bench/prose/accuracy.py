@@ -12,7 +12,7 @@ from .records import Figure, Records
 from .words import listed, share, span
 
 DETECTORS = {'lighthead_fpn_1.0x_320': 'Light-Head R-CNN', 'gfl_1.0x_320': 'GFL'}
-COMPARISON, SHORT = 'photos_comparison', 'photos_bccd_8_epochs'
+COMPARISON, SHORT, LONG = 'photos_comparison', 'photos_bccd_8_epochs', 'photos_bccd_35_epochs'
 
 
 def quickstart(records: Records) -> str:
@@ -78,6 +78,13 @@ def steps(*names: str, of: str = 'AP') -> Figure:
     return figure
 
 
+def augmentation(records: Records) -> str:
+    """AP of blood cells' validation split after each step of the search over whole schedules."""
+    rows = [row for row in records['photos_augmentation']['rows'] if 'error' not in row]
+    found = [f'{row["step"]} {share(row["val"]["AP"])}' for row in rows if row['data'] == 'bccd']
+    return listed(found)
+
+
 def _rows(record: str, data: str, config: str, records: Records) -> list[Mapping]:
     rows = [row for row in records[record]['rows'] if 'error' not in row]
     return [row for row in rows if (row['data'], row['config']) == (data, config)]
@@ -106,11 +113,11 @@ def forward_ms(records: Records) -> str:
     )
 
 
-def peak(data: str, records: Records) -> str:
+def peak(record: str, data: str, records: Records) -> str:
     """Where AP of the validation split was best, and where it ended, first seed of each."""
     found = []
     for config, name in DETECTORS.items():
-        curve = _rows(COMPARISON, data, config, records)[0]['curve']
+        curve = _rows(record, data, config, records)[0]['curve']
         best, last = max(curve, key=lambda point: point['AP']), curve[-1]
         found.append(
             f'{name} {share(best["AP"])} after epoch {best["epoch"]} and '
@@ -121,7 +128,7 @@ def peak(data: str, records: Records) -> str:
 
 def best(data: str, key: str, records: Records) -> str:
     """The best figure of a test split over all results on photographs."""
-    rows = [row for record in (COMPARISON, SHORT) for row in records[record]['rows']
+    rows = [row for record in (COMPARISON, SHORT, LONG) for row in records[record]['rows']
             if row['data'] == data and 'error' not in row]  # fmt: skip
     return share(max(row['test'][key] for row in rows))
 
@@ -162,7 +169,7 @@ def _of_photographs() -> Iterator[tuple[str, Figure]]:
     for data in ('aquarium', 'bccd'):
         for split in ('val', 'test'):
             yield f'{data}-{split}', partial(photographs, COMPARISON, data, split)
-        yield f'{data}-peak', partial(peak, data)
+        yield f'{data}-peak', partial(peak, COMPARISON, data)
         yield f'{data}-best-AP50', partial(best, data, 'AP50')
 
 
@@ -187,10 +194,15 @@ FIGURES: dict[str, Figure] = {
     'step-rates-again': steps('rate .002', 'rate .008', 'batch 4'),
     'step-kept': steps(SMOOTH),
     'step-fresh': steps('fresh neck'),
+    'step-no-gain': steps('proposals by GIoU', 'scales from .5 to 1.5'),
+    'step-recipe': steps('the recipe'),
     'step-full': steps('backbone at the full rate, nothing frozen'),
     **dict(_of_photographs()),
     'bccd-best-AP': partial(best, 'bccd', 'AP'),
     'bccd-short': partial(photographs, SHORT, 'bccd', 'test'),
+    'bccd-long': partial(photographs, LONG, 'bccd', 'test'),
+    'bccd-long-peak': partial(peak, LONG, 'bccd'),
+    'bccd-augmentation': augmentation,
     'photos-ms': forward_ms,
     'photos-peers': peers,
     'nanodet-px': pixels,
