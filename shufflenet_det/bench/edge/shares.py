@@ -35,19 +35,26 @@ BLOCKED = '_nchwc'
 
 
 def part_names(proto: onnx.ModelProto) -> list[str]:
-    """The part of each node, in their order: weights tell, other nodes lie between."""
-    spans: dict[str, list[int]] = {}
-    for index, node in enumerate(proto.graph.node):
-        for part, starts in STARTS.items():
-            if any(name.startswith(starts) for name in (node.name, *node.input)):
-                spans.setdefault(part, [index, index])[1] = index
-    found: list[str] = []
-    before = FIRST
-    for part in sorted(spans, key=lambda part: spans[part][0]):
-        found += [BEFORE.get(part, before)] * (spans[part][0] - len(found))
-        found += [part] * (spans[part][1] + 1 - len(found))
-        before = part
-    return found + [LAST] * (len(proto.graph.node) - len(found))
+    """The part of each node in their order, by names of nodes and weights, else by its place."""
+    own = [_own_part(node) for node in proto.graph.node]
+    first = {part: own.index(part) for part in STARTS if part in own}
+    found, part = [], FIRST
+    for index, known in enumerate(own):
+        part = known or (LAST if not any(own[index:]) else part)
+        found.append(part)
+    for part, before in BEFORE.items():
+        index = first.get(part, 0) - 1
+        while index >= 0 and own[index] is None:
+            found[index], index = before, index - 1
+    return found
+
+
+def _own_part(node: onnx.NodeProto) -> str | None:
+    if node.op_type == 'Identity':  # the tracer's, of equal weights
+        return None
+    names = (node.name, *node.input)
+    parts = (part for part, starts in STARTS.items() if any(n.startswith(starts) for n in names))
+    return next(parts, None)
 
 
 def shares(proto: onnx.ModelProto, image: np.ndarray, runs: int = 20) -> dict[str, float]:
