@@ -51,7 +51,7 @@ def test_layer_hides_what_it_replaces(tmp_path, monkeypatch):
     seen = subprocess.run([python, '-I', '-c', code], capture_output=True, text=True)
     assert seen.stdout.split() == ['True', 'True', 'True', 'False']
     assert [command[:2] for command in installed] == [
-        ['--no-deps', 'mmdet==3.3.0'], ['--no-deps', '--editable'],
+        ['--yes', 'setuptools'], ['--no-deps', 'mmdet==3.3.0'], ['--no-deps', '--editable'],
     ]  # fmt: skip
 
 

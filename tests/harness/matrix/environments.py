@@ -34,6 +34,7 @@ def make_environment(cell: Cell, folder: Path) -> Path:
     python = folder / 'bin/python'
     pip = [str(python), '-m', 'pip', 'install', '--quiet']
     if cell.python is None:
+        _run([str(python), '-m', 'pip', 'uninstall', '--quiet', '--yes', 'setuptools'])  # of venv
         _borrow(folder, [PROJECT, *map(_name, cell.packages), *cell.without])
         if cell.packages:
             _run([*pip, '--no-deps', *cell.packages])
