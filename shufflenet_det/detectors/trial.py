@@ -23,7 +23,6 @@ REID_SHAPE = (3, 256, 128)
 QUERIES = 50
 """Of a two-stage transformer, at most: small pictures have not the positions for 900."""
 
-
 LABELS = 255
 """Of the made-up objects, at most; they are made as bytes."""
 
@@ -52,6 +51,8 @@ def build_untrained(cfg: Config) -> BaseModel:
     """The model of a config with random weights, fit for small pictures and one process."""
     model = without_weights(cfg.model)
     for node in _nodes(model):
+        if node.get('type') == 'MMSyncBN':  # which asks for its process group when it is built
+            node.type = 'BN'
         if 'batch_augments' in node:
             node.batch_augments = None  # sizes of their own
         if node.get('as_two_stage') and 'num_queries' in node:
@@ -76,7 +77,7 @@ def train_one_step(model: BaseModel, cfg: Config) -> float:
     MessageHub.get_current_instance().update_info('iter', 0)
     MessageHub.get_current_instance().update_info('epoch', 0)
     model.train()
-    data = model.data_preprocessor(training_batch(cfg.model), True)
+    data = model.data_preprocessor(training_batch(cfg), True)
     loss, _ = model.parse_losses(model(**data, mode='loss'))
     loss.backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
@@ -95,23 +96,24 @@ def predict_once(model: BaseModel, cfg: Config) -> int:
     elif kind == 'video':
         data = demo_track_inputs(1, 2, image_shapes=SHAPE, num_classes=_classes(cfg.model))
     else:
-        data = _pictures(cfg.model, 1)
+        data = _pictures(cfg, 1)
     return len(model.test_step(data))
 
 
-def training_batch(model: Mapping) -> dict:
+def training_batch(cfg: Config) -> dict:
     """Pictures with boxes, masks and areas, or what a model of another kind learns from."""
+    model = cfg.model
     kind = _kind(model)
     if kind == 'reid':
         return _reid_batch()
     if kind == 'video' and not model.data_preprocessor.get('use_det_processor'):
         return demo_track_inputs(1, 2, [0], SHAPE, num_classes=_classes(model), with_mask=True)
     if kind != 'branches':
-        return _pictures(model, BATCH)
-    branches = {name: _pictures(model, BATCH) for name in ('sup', 'unsup_teacher', 'unsup_student')}
+        return _pictures(cfg, BATCH)
+    branches = {name: _pictures(cfg, BATCH) for name in ('sup', 'unsup_teacher', 'unsup_student')}
     for batch in branches.values():
         for sample in batch['data_samples']:
-            sample.set_metainfo(dict(homography_matrix=np.eye(3)))
+            sample.set_metainfo(dict(homography_matrix=np.eye(3, dtype=np.float32)))
     return {
         key: {name: batch[key] for name, batch in branches.items()}
         for key in ('inputs', 'data_samples')
@@ -125,23 +127,37 @@ def _kind(model: Mapping) -> str:
     return kinds.get(preprocessor.rpartition('.')[2], 'images')
 
 
-def _pictures(model: Mapping, count: int) -> dict:
+def _pictures(cfg: Config, count: int) -> dict:
+    model = cfg.model
     classes = _classes(model)
     texts = ['cat. dog.'] * count if 'language_model' in model else None
     roi_head = model.get('roi_head') or {}
+    loaders = _nodes(cfg.get('train_dataloader', {}))
+    loads_masks = any(node.get('with_mask') or 'Panoptic' in type_name(node) for node in loaders)
+    shape = _shape(model)
     data = demo_mm_inputs(
-        count, SHAPE, [4] * count, min(max(classes, 2), LABELS),
+        count, shape, [4] * count, min(max(classes, 2), LABELS),
         8 if 'semantic_head' in roi_head else 1,
         with_mask=True, with_semantic=True, texts=texts, custom_entities=True,
     )  # fmt: skip
     for sample in data['data_samples']:
         sample.gt_instances.labels %= min(classes, 2) if texts else classes
-        sample.set_metainfo(dict(pad_shape=SHAPE[1:], scale_factor=(1.0, 1.0)))
+        sample.set_metainfo(dict(pad_shape=shape[1:], scale_factor=(1.0, 1.0)))
         if texts:
             sample.set_metainfo(dict(tokens_positive={0: [[0, 3]], 1: [[5, 8]]}))
+        if not loads_masks:
+            del sample.gt_instances.masks
         if roi_head and not model.get('rpn_head'):
-            (sample.proposals,) = demo_mm_proposals([SHAPE], 20)
+            (sample.proposals,) = demo_mm_proposals([shape], 20)
     return data
+
+
+def _shape(model: Mapping) -> tuple[int, int, int]:
+    """(C, H, W); that of detectors whose anchors are made for one size is theirs."""
+    sizes = [
+        node['input_size'] for node in _nodes(model) if isinstance(node.get('input_size'), int)
+    ]
+    return (3, max(sizes), max(sizes)) if sizes else SHAPE
 
 
 def _reid_batch() -> dict:

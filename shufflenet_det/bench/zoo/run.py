@@ -39,8 +39,11 @@ SHARED = ('_base_', 'common')
 """Folders that hold parts of other configs."""
 
 LIGHT = re.compile(r'tiny|r18|r50|[-_]s[-_]|b0|swin-t|w18')
-LAST = re.compile(r'^(bytetrack|ocsort|sort|deepsort|strongsort)_|^cascade-rpn_r50|_tta|override')
-"""Configs that stand for a folder only where it has no other: trackers, and the RPN alone."""
+LAST = re.compile(
+    r'^(bytetrack|ocsort|sort|deepsort|strongsort)_|^cascade-rpn_r50|_tta|override|mot(17|20half|20)train_test-'
+)
+"""Configs that stand for a folder only where it has no other: trackers, the RPN alone, and those
+that name their base without its ending."""
 
 
 @dataclass(frozen=True)

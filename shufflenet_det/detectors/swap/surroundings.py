@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
 
+from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
+
+from shufflenet_det.integration.type_name import type_name
 
 from .change import Change
 
-TORCHVISION_INPUT = dict(
-    mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-)
-"""Images as torchvision's weights were trained on."""
+MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+"""Of the images, RGB, that torchvision's weights were trained on."""
 
 CLEARED = 'weights of the old detector'
 
@@ -23,12 +25,18 @@ def set_input(cfg: Config, backbone: Mapping) -> Iterator[Change]:
     if not checkpoint.startswith('torchvision://'):
         return
     for path, preprocessor in _preprocessors(cfg):
-        for key, value in TORCHVISION_INPUT.items():
+        rgb = 'to_rgb' if _takes(preprocessor, 'to_rgb') else 'bgr_to_rgb'
+        for key, value in (('mean', MEAN), ('std', STD), (rgb, True)):
             if preprocessor.get(key) != value:
                 yield Change(f'{path}.{key}', preprocessor.get(key), value)
                 preprocessor[key] = copy.copy(value)
         if preprocessor.pop('rgb_to_bgr', False):
             yield Change(f'{path}.rgb_to_bgr', True, None)
+
+
+def _takes(preprocessor: Mapping, name: str) -> bool:
+    found = MODELS.get(type_name(preprocessor))
+    return found is not None and name in signature(found).parameters
 
 
 def _preprocessors(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
