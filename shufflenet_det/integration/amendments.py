@@ -45,6 +45,11 @@ AMENDMENTS = (
         mmdet_fixes.let_ssd_predict,
         'mmdet 3.3.0 only: SSD cannot predict, its head reads a `loss_cls` that it never sets',
     ),
+    Amendment(
+        'mmdet.models.roi_heads.mask_heads.fcn_mask_head',
+        mmdet_fixes.let_boxes_lie_outside,
+        'mmdet 3.3.0 only: on a CPU the mask of a box outside the image ends a prediction',
+    ),
 )
 """Beside them, `shufflenet_det_startup` answers for `mmcv._ext` and for configs of packages."""
 

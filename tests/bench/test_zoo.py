@@ -22,6 +22,9 @@ model = dict(
 FILES = {
     'small': SMALL,
     'many': SMALL + "model['bbox_head']['num_classes'] = 500\n",
+    'synchronised': SMALL + "model['neck']['norm_cfg'] = dict(type='MMSyncBN')\n",
+    'own_size': "_base_ = 'mmdet::ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py'\n",
+    'without_masks': "_base_ = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'\n",
     'wrong': SMALL + "model['neck']['in_channels'] = [1, 2, 3, 4]\n",
 }
 
@@ -46,7 +49,13 @@ def tried(root, name: str, swapped: bool = False, seconds: int = 120) -> Row:
     return in_own_process(Row(name, f'{name}.py', swapped), root, seconds)
 
 
-@pytest.mark.parametrize('name, swapped', [('small', False), ('small', True), ('many', False)])
+@pytest.mark.parametrize(
+    'name, swapped',
+    [
+        ('small', False), ('small', True), ('many', False), ('synchronised', False),
+        ('own_size', False), ('without_masks', False),
+    ],
+)  # fmt: skip
 def test_detector_is_built_trained_and_predicts(root, name, swapped):
     row = tried(root, name, swapped)
     assert (row.built, row.trains, row.predicts, row.cause) == (True, True, True, '')

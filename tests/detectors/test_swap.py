@@ -12,6 +12,7 @@ from mmengine.config import Config
 from paths import ROOT
 
 from shufflenet_det.detectors.swap import backbone_config, read_config, swap_backbone
+from shufflenet_det.detectors.swap.surroundings import set_input
 
 TOOL = ROOT / 'tools/swap_backbone.py'
 RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
@@ -200,3 +201,12 @@ def test_try_trains_and_predicts_before_writing(broken, monkeypatch, capsys, tmp
     with pytest.raises(SystemExit, match='2'):
         use_tool(monkeypatch, capsys, str(source), '--arch', '0.5x', '--try', '--out', str(out))
     assert 'the swapped config does not train' in capsys.readouterr().err and not out.exists()
+
+
+@pytest.mark.parametrize(
+    ('kind', 'name'), [('ReIDDataPreprocessor', 'to_rgb'), ('DetDataPreprocessor', 'bgr_to_rgb')]
+)
+def test_a_preprocessor_is_told_of_rgb_by_its_own_name(kind, name):
+    cfg = Config(dict(model=dict(data_preprocessor=dict(type=kind))))
+    list(set_input(cfg, dict(init_cfg=dict(checkpoint='torchvision://shufflenet_v2_x1_0'))))
+    assert set(cfg.model.data_preprocessor) == {'type', 'mean', 'std', name}
