@@ -162,9 +162,15 @@ def test_named_files_and_options_exist(page):
             assert all((ROOT / name).exists() for name in named), f'{page}: {words}'
             modules = [w for w in words if w.startswith('shufflenet_det.')]
             source = [ROOT / name for name in named if name.startswith('tools/')]
-            source += [ROOT / f'{name.replace(".", "/")}.py' for name in modules]
+            source += [of_module(name) for name in modules]
             if source and block.reason:
                 check_options(words, source[0], page)
+
+
+def of_module(name: str) -> Path:
+    """The file that ``python -m NAME`` runs."""
+    path = ROOT / name.replace('.', '/')
+    return path / '__main__.py' if path.is_dir() else path.with_suffix('.py')
 
 
 def check_options(words: list[str], source: Path, page: str) -> None:
@@ -175,7 +181,8 @@ def check_options(words: list[str], source: Path, page: str) -> None:
         ROOT / 'shufflenet_det/bench/latency_arguments.py',
     ]
     text = ''.join(path.read_text() for path in (source, *shared))
-    after = words[[w in str(source) or w.endswith(source.stem) for w in words].index(True) :]
+    name = source.parent.name if source.stem == '__main__' else source.stem
+    after = words[[w in str(source) or w.endswith(name) for w in words].index(True) :]
     missing = [w for w in after if w.startswith('--') and w not in text]
     assert not missing, f'{page}: {source.name} has no {missing}'
 
