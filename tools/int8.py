@@ -36,7 +36,7 @@ def main() -> None:
     places, before = (args.photos, args.work), known(args.out)
     rows, choices, runs = [], before.get('choices', []), {}
     for trained in detectors:
-        rows += map(int8.kept, int8.examine(trained, *places, before.get('rows', [])))
+        rows += int8.examine(trained, *places, before.get('rows', []))
         runs |= int8.calls(trained, *places, args.threads)
     if args.choices:
         choices = [c for trained in detectors for c in int8.choices(trained, *places)]
@@ -45,8 +45,8 @@ def main() -> None:
         images=int8.TIMED_IMAGES, untraced=tuple(runs),
     )  # fmt: skip
     times = [
-        dict(zip(('data', 'runtime', 'precision'), key, strict=True), timing=timing)
-        for key, timing in zip(runs, timings, strict=True)
+        dict(data=data, runtime=form.runtime, precision=form.precision, timing=timing)
+        for (data, form), timing in zip(runs, timings, strict=True)
     ]
     command_line.finish(args, 'int8', None, rows=rows, choices=choices, times=times, again=again)
 

@@ -21,6 +21,15 @@ SPREADS = {
 
 
 @torch.no_grad()
+def vary_norms(model: nn.Module) -> None:
+    """Give BN scales and shifts that are not the identity, as if trained."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.8, 1.2)
+            nn.init.normal_(module.bias, std=0.1)
+
+
+@torch.no_grad()
 def spread_outputs(model: nn.Module, images: Tensor, spreads: Mapping[str, float] = SPREADS):
     """Scale the weights of layers, in order, to outputs of these spreads: else all scores tie.
 

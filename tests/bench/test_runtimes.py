@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -84,7 +85,8 @@ def places(tmp_path, monkeypatch) -> Places:
     checkpoint.write_bytes(b'12')
     monkeypatch.setattr(run, 'run_fresh', fresh)
     monkeypatch.setattr(run, 'Exports', Exports)
-    monkeypatch.setattr(run, 'annotations', lambda case, root: coco)
+    split = SimpleNamespace(coco=coco, paths=[tmp_path / 'a.jpg'])
+    monkeypatch.setattr(run, 'Split', lambda *_: split)
     monkeypatch.setattr(run, 'detector_files', lambda *_: ((checkpoint, checkpoint), 'epoch_3'))
     return Places(tmp_path, tmp_path, tmp_path, tmp_path / 'out.json')
 

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from paths import ROOT
 from torch import nn
 
-from shufflenet_det.bench.untrained import spread_outputs
+from shufflenet_det.bench.untrained import spread_outputs, vary_norms
 from shufflenet_det.deploy.predict import MMDetPredictor
 
 CONFIGS = dict(single='lighthead_snv2.py', fpn='lighthead_fpn_snv2.py')
@@ -62,10 +62,7 @@ def run_tool(name: str, *args: object) -> None:
 @torch.no_grad()
 def sharpen(model: nn.Module) -> None:
     """Scale the last layers to outputs of spread 2, as if trained: without, all scores tie."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.8, 1.2)
-            nn.init.normal_(module.bias, std=0.1)
+    vary_norms(model)
     spread_outputs(model, torch.randint(0, 256, (2, 3, 128, 160), dtype=torch.uint8))
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pycocotools.coco import COCO
-
+from shufflenet_det.bench.photos.split import Split
+from shufflenet_det.bench.runtimes.plan import Case, Target
 from shufflenet_det.data.photos import photo_set
-from shufflenet_det.training.launch import load_config
 
-FORMS = (('onnx', 'fp32'), ('onnx', 'int8'), ('openvino', 'fp32'), ('openvino', 'int8'))
-"""Runtime and precision, the reference first."""
+if TYPE_CHECKING:
+    from shufflenet_det.bench.runtimes.files import Exports
+
+FORMS = tuple(Target(r, p) for r in ('onnx', 'openvino') for p in ('fp32', 'int8'))
+"""The reference first."""
 
 SPLITS = ('val', 'test')
 TIMED_IMAGES = 8
@@ -53,6 +54,19 @@ class Trained:
             raise ValueError(f'{text!r} is not allowed; give SET=CONFIG=CHECKPOINT')
         photo_set(parts[0])
         return cls(*parts)
+
+    @property
+    def case(self) -> Case:
+        """As the record of runtimes has it."""
+        return Case(Path(self.config).stem, self.data)
+
+    def exports(self, work: Path) -> Exports:
+        """Writes its files to a folder."""
+        from shufflenet_det.bench.runtimes.files import (
+            Exports,  # needs onnx, which a report does not
+        )
+
+        return Exports(Path(self.config), Path(self.checkpoint), work)
 
 
 @dataclass(frozen=True)
@@ -114,79 +128,37 @@ def methods() -> dict[str, object]:
     return found
 
 
-class Photographs:
-    """A split of a set of photographs.
+def ap_of(path: Path, split: Split) -> tuple[float, float]:
+    """AP and AP50 of a file."""
+    from shufflenet_det.deploy.evaluate import coco_ap, detect_all
+    from shufflenet_det.deploy.runtime import Detector
 
-    Args:
-        root: Folder of the sets.
-        data: The set.
-        split: val, test or train.
-    """
-
-    def __init__(self, root: Path, data: str, split: str) -> None:
-        row = photo_set(data)
-        self.folder = root / data / row.dataset(split)['data_prefix']['img']
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.coco = COCO(str(root / data / row.annotation_file(split)))
-        self.paths = [self.folder / image['file_name'] for image in self.coco.imgs.values()]
-
-    def ap(self, path: Path) -> tuple[float, float]:
-        """AP and AP50 of a file."""
-        from shufflenet_det.deploy.evaluate import coco_ap, detect_all
-        from shufflenet_det.deploy.runtime import Detector
-
-        detector = Detector(path, num_threads=1)
-        return coco_ap(detect_all(detector, self.coco, self.folder), detector.classes, self.coco)
+    detector = Detector(path, num_threads=1)
+    found = detect_all(detector, split.coco, split.folder)
+    return coco_ap(found, detector.classes, split.coco)
 
 
-def write_files(trained: Trained, root: Path, work: Path) -> dict[tuple[str, str], Path]:
+def write_files(trained: Trained, root: Path, work: Path) -> dict[Target, Path]:
     """The files of a detector by form; those that are there are left as they are."""
-    from shufflenet_det.checkpoints.atomic import replace_file
-    from shufflenet_det.deploy.formats import FORMATS
-    from shufflenet_det.deploy.request import Request
-
-    calibration = Photographs(root, trained.data, 'train').paths
-    paths = {}
-    for runtime, precision in FORMS:
-        path = work / f'{trained.data}_{precision}{FORMATS[runtime].suffix}'
-        paths[runtime, precision] = path
-        if not path.exists():
-            images = calibration if precision == 'int8' else ()
-            request = Request(runtime, precision, calibration=images)
-            write = request.format.load_writer()
-            replace_file(path, write(_graph(trained, runtime, work), request))
-    return paths
-
-
-def _graph(trained: Trained, runtime: str, work: Path) -> object:
-    """The graph that the files of a runtime are made of, which is kept."""
-    import onnx
-
-    from shufflenet_det.deploy.onnx_export import save_onnx, to_onnx
-    from shufflenet_det.deploy.predict import MMDetPredictor
-
-    path = work / f'{trained.data}_{runtime}.graph'
-    if not path.exists():
-        model = MMDetPredictor(trained.config, trained.checkpoint, 'cpu').model
-        align = None if runtime == 'onnx' else 1  # as exporting.export
-        save_onnx(to_onnx(model, load_config(trained.config), align=align), path)
-    return onnx.load(path)
+    exports = trained.exports(work)
+    return {form: exports.file(form, trained.case, root) for form in FORMS}
 
 
 def examine(
     trained: Trained, root: Path, work: Path, known: Sequence[Mapping]
 ) -> Iterator[Reached | Mapping]:
     """What each file of a detector reaches; rows that are known of equal files are taken over."""
-    splits = {split: Photographs(root, trained.data, split) for split in SPLITS}
-    for (runtime, precision), path in write_files(trained, root, work).items():
+    splits = {split: Split(root, trained.data, split) for split in SPLITS}
+    for form, path in write_files(trained, root, work).items():
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         same = [row for row in known if row['sha256'] == digest]
         if same:
             yield same[0]
             continue
-        found = {split: photographs.ap(path) for split, photographs in splits.items()}
+        found = {name: ap_of(path, split) for name, split in splits.items()}
+        mib = round(path.stat().st_size / 2**20, 2)
         yield Reached(
-            trained.data, runtime, precision, round(path.stat().st_size / 2**20, 2), digest,
+            trained.data, form.runtime, form.precision, mib, digest,
             *({split: values[i] for split, values in found.items()} for i in range(2)),
         )  # fmt: skip
 
@@ -194,31 +166,30 @@ def examine(
 def choices(trained: Trained, root: Path, work: Path) -> Iterator[Choice]:
     """AP of the validation split by each method."""
     from shufflenet_det.deploy.quantize import quantise
+    from shufflenet_det.deploy.request import Request
 
-    graph, validation = _graph(trained, 'onnx', work), Photographs(root, trained.data, 'val')
-    calibration = Photographs(root, trained.data, 'train').paths
+    graph, validation = (
+        trained.exports(work).graph(Request('onnx')),
+        Split(root, trained.data, 'val'),
+    )
+    calibration = Split(root, trained.data, 'train').paths
     path = work / 'choice.onnx'
     for words, method in methods().items():
         path.write_bytes(quantise(graph, calibration, method).SerializeToString())
-        yield Choice(trained.data, words, *validation.ap(path))
+        yield Choice(trained.data, words, *ap_of(path, validation))
 
 
 def calls(
     trained: Trained, root: Path, work: Path, threads: int
-) -> dict[tuple[str, str, str], Callable[[], object]]:
+) -> dict[tuple[str, Target], Callable[[], object]]:
     """Each file of a detector on the same TIMED_IMAGES pictures, one after the other."""
     from shufflenet_det.data.pixels import read_image
     from shufflenet_det.deploy.runtime import Detector
 
-    paths = Photographs(root, trained.data, 'test').paths[:TIMED_IMAGES]
+    paths = Split(root, trained.data, 'test').paths[:TIMED_IMAGES]
     pictures = [read_image(path) for path in paths]
     found = {}
     for form, path in write_files(trained, root, work).items():
         detector = Detector(path, num_threads=threads)
-        found[(trained.data, *form)] = lambda detector=detector: list(detector.each(pictures))
+        found[trained.data, form] = lambda detector=detector: list(detector.each(pictures))
     return found
-
-
-def kept(row: Reached | Mapping) -> dict:
-    """A row as it is stored."""
-    return dict(row) if isinstance(row, Mapping) else asdict(row)

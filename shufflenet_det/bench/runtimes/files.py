@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from shufflenet_det.bench.photos.split import Split
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.deploy.exporting import graph_key, graph_of
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.request import Request
-from shufflenet_det.deploy.sources import find_images
 from shufflenet_det.training.launch import load_config
 from shufflenet_det.training.own_photos import Run
 
 from .plan import Case, Target
-
-CALIBRATION = 100
-"""Training pictures for int8."""
 
 
 class Exports:
@@ -39,17 +36,17 @@ class Exports:
         Raises:
             ValueError, ImportError: As ``deploy.exporting.export``.
         """
-        train = root / case.data / case.photos.prefixes[0]
-        images = find_images(train)[:CALIBRATION] if target.precision == 'int8' else []
+        images = Split(root, case.data, 'train').paths if target.precision == 'int8' else []
         request = Request(target.runtime, target.precision, calibration=images)
         path = self.folder / f'{self.stem}.{target.precision}{request.format.suffix}'
         if not path.is_file():
-            content = request.format.load_writer()(self._graph(request), request)
+            content = request.format.load_writer()(self.graph(request), request)
             self.folder.mkdir(parents=True, exist_ok=True)
             replace_file(path, content)
         return path
 
-    def _graph(self, request: Request) -> object:
+    def graph(self, request: Request) -> object:
+        """What a file is made of; requests that agree in it share one."""
         key = graph_key(request) if request.format.whole else request.precision
         if key not in self.graphs:
             model = MMDetPredictor(self.config, self.checkpoint, 'cpu').model

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import traceback
 from collections.abc import Iterable, Sequence
@@ -11,9 +9,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pycocotools.coco import COCO
-
 from shufflenet_det.bench.photos.runner import keep, read_rows
+from shufflenet_det.bench.photos.split import Split
 from shufflenet_det.deploy.evaluate import Found, coco_ap, parity
 from shufflenet_det.deploy.model_info import PRECISIONS
 
@@ -69,7 +66,7 @@ def compare(
 
 def _compare(case: Case, missing: Sequence[Target], places: Places) -> None:
     files, origin = detector_files(case, places)
-    coco = annotations(case, places.root)
+    test = Split(places.root, case.data, SPLIT)
     first = Target(REFERENCE, 'fp32')
     exports = Exports(*files, places.files)
     expected = None
@@ -78,11 +75,10 @@ def _compare(case: Case, missing: Sequence[Target], places: Places) -> None:
                    weights=origin, **asdict(target))  # fmt: skip
         try:
             paths = files if target == first else [exports.file(target, case, places.root)]
-            fresh = run_fresh('detect', {target.runtime: list(map(str, paths))},
-                              pictures(case, places.root, coco), 1)  # fmt: skip
-            found = dict(zip(coco.imgs, fresh['found'], strict=True))
+            fresh = run_fresh('detect', {target.runtime: list(map(str, paths))}, test.paths, 1)
+            found = dict(zip(test.coco.imgs, fresh['found'], strict=True))
             expected = expected or found
-            row |= _figures(target, paths, found, expected, fresh, case, coco)
+            row |= _figures(target, paths, found, expected, fresh, case, test)
         except Exception as error:  # a row that fails is a row; runtimes share no exception
             row['error'] = f'{type(error).__name__}: {error}'.split('\n')[0][:300]
             traceback.print_exc()
@@ -101,12 +97,12 @@ def _figures(
     expected: Found,
     fresh: dict,
     case: Case,
-    coco: COCO,
+    test: Split,
 ) -> dict:
     return dict(
         version=runtime_version(target.runtime), size_bytes=Path(paths[-1]).stat().st_size,
         peak_memory_bytes=fresh['peak_memory_bytes'], **asdict(parity(found, expected)),
-        ap=coco_ap(found, case.photos.classes, coco)[0],
+        ap=coco_ap(found, case.photos.classes, test.coco)[0],
     )  # fmt: skip
 
 
@@ -124,7 +120,7 @@ def time_all(cases: Iterable[Case], places: Places) -> None:
                                   [exports.file(target, case, places.root)]))
             for target, row in own.items()
         }  # fmt: skip
-        images = pictures(case, places.root, annotations(case, places.root))[:TIMED_IMAGES]
+        images = Split(places.root, case.data, SPLIT).paths[:TIMED_IMAGES]
         for threads in THREADS:
             times = run_fresh('measure', files, images, threads)
             for name, row in rows.items():
@@ -140,18 +136,6 @@ def detector_files(case: Case, places: Places) -> tuple[tuple[Path, Path], str]:
     if trained:
         return trained, trained[1].stem
     return random_detector(case, places.root, places.files), 'random'
-
-
-def annotations(case: Case, root: Path) -> COCO:
-    """Of the pictures that are compared."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        return COCO(str(root / case.data / case.photos.annotation_file(SPLIT)))
-
-
-def pictures(case: Case, root: Path, coco: COCO) -> list[Path]:
-    """Their files, in the order of the annotations."""
-    folder = root / case.data / case.photos.prefixes[2]
-    return [folder / image['file_name'] for image in coco.imgs.values()]
 
 
 def runtime_version(name: str) -> str | None:

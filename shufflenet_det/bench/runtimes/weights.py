@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from torch import nn
 
-from shufflenet_det.bench.untrained import SPREADS, spread_outputs
-from shufflenet_det.integration.config_scope import config_path
+from shufflenet_det.bench.photos.training import Run, begin
+from shufflenet_det.bench.untrained import SPREADS, spread_outputs, vary_norms
 
 from .plan import Case
 
@@ -31,28 +30,22 @@ def random_detector(case: Case, root: Path, work: Path) -> tuple[Path, Path]:
         work: Where the files go.
     """
     register_all_modules()
-    os.environ |= dict(PHOTOS_SET=case.data, PHOTOS_ROOT=str(root))
-    cfg = Config.fromfile(config_path(f'shufflenet_det::photos/{case.config}.py'))
-    cfg.model.backbone.init_cfg = None
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model).eval()
-    spread(model)
     folder = work / f'{case.data}-{case.config}-random'
     folder.mkdir(parents=True, exist_ok=True)
-    files = folder / f'{case.config}.py', folder / 'random.pth'
-    cfg.dump(files[0])
+    run = Run(case.data, case.config, changes={'model.backbone.init_cfg': None})
+    config, checkpoint = begin(run, folder, root), folder / 'random.pth'
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(config).model).eval()
+    spread(model)
     meta = dict(dataset_meta=dict(classes=case.photos.classes))
-    torch.save(dict(meta=meta, state_dict=model.state_dict()), files[1])
-    return files
+    torch.save(dict(meta=meta, state_dict=model.state_dict()), checkpoint)
+    return config, checkpoint
 
 
 @torch.no_grad()
 def spread(model: nn.Module) -> None:
     """Norms that are not the identity, and last layers whose outputs differ, as if trained."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.8, 1.2)
-            nn.init.normal_(module.bias, std=0.1)
+    vary_norms(model)
     images = torch.randint(0, 256, (2, 3, 128, 160), dtype=torch.uint8)
     spread_outputs(model, images, SPREADS if hasattr(model, 'rpn_head') else _last_layers(model))
 
