@@ -9,10 +9,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from shufflenet_det.bench.detector_forms import build_detector
 from shufflenet_det.bench.edge.compare import tables
-from shufflenet_det.bench.edge.dense_graph import DenseGraph
 from shufflenet_det.bench.edge.peers import CONTESTANTS, SIZES, contestants
 from shufflenet_det.bench.edge.shares import part_names, shares, shares_of_events
+from shufflenet_det.bench.edge.timed_graph import TimedGraph
 from shufflenet_det.bench.timing import summarise
+from shufflenet_det.deploy.dense_graph import DenseGraph
 from shufflenet_det.training.launch import load_config
 
 OURS = [c for c in CONTESTANTS if c.name.startswith('lighthead')]
@@ -33,9 +34,15 @@ def test_other_sizes_are_refused():
         contestants(640)
 
 
-@pytest.mark.parametrize('name', ['yolox_nano', 'rtmdet_tiny', 'ssdlite_mobilenetv2'])
+@pytest.mark.parametrize(
+    'name, graph',
+    [
+        ('yolox_nano', TimedGraph), ('ssdlite_mobilenetv2', TimedGraph),
+        ('rtmdet_tiny', DenseGraph),
+    ],
+)  # fmt: skip
 @torch.no_grad()
-def test_best_detection_of_a_peers_graph_is_mmdets(name):
+def test_best_detection_of_a_peers_graph_is_mmdets(name, graph):
     (peer,) = (c for c in CONTESTANTS if c.name == name)
     model = build_detector(peer.config_for(320))
     model.test_cfg.score_thr = 0.0
@@ -46,7 +53,8 @@ def test_best_detection_of_a_peers_graph_is_mmdets(name):
     info = dict(img_shape=(320, 320), ori_shape=(320, 320), scale_factor=(1.0, 1.0))
     sample = DetDataSample(metainfo=info)
     (expected,) = model.test_step(dict(inputs=[image[0]], data_samples=[sample]))
-    boxes, scores, labels = DenseGraph(model)(image)
+    boxes, scores, labels = (part.reshape(-1, *part.shape[2:]) if graph is DenseGraph else part
+                             for part in graph(model).eval()(image))  # fmt: skip
     first = expected.pred_instances[0]
     assert scores[0].item() == pytest.approx(first.scores.item(), abs=1e-4)
     inside = boxes[0].clamp(0, 320)

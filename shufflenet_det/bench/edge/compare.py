@@ -44,15 +44,20 @@ def graph_of(contestant: Contestant, size: int) -> object:
 
     from shufflenet_det.bench.detector_forms import build_detector
     from shufflenet_det.deploy.contract import OUTPUTS
+    from shufflenet_det.deploy.dense_graph import HEADS, DenseGraph
     from shufflenet_det.deploy.onnx_export import build_graph, to_proto
     from shufflenet_det.detectors import LightHeadRCNN, NanoDet
 
-    from .dense_graph import dense_onnx
+    from .timed_graph import timed_onnx
 
     model = build_detector(contestant.config_for(size))
     if isinstance(model, LightHeadRCNN | NanoDet):
-        return to_proto(build_graph(model, 'detections'), OUTPUTS['detections'], 18)
-    return onnx.load_from_string(dense_onnx(model, size))
+        graph = build_graph(model, 'detections')
+    elif type(model.bbox_head).__name__ in HEADS:
+        graph = DenseGraph(model).eval()
+    else:
+        return onnx.load_from_string(timed_onnx(model, size))
+    return to_proto(graph, OUTPUTS['detections'], 18)
 
 
 def compare(
@@ -100,7 +105,7 @@ def tables(result: Mapping) -> Iterator[Table]:
     header, times = time_columns([row['timing'] for row in rows])
     yield Table(
         'speed', 'Whole detectors in ONNX Runtime, from an image of the input size to the boxes; '
-        "fresh weights, which hold background, and for mmdet's detectors a suppression that is "
+        "fresh weights, which hold background, and for YOLOX and SSDLite a suppression that is "
         'plainer than their own.' + note_of(band),
         ('detector', 'input', 'M macs', *header, 'speed / first row of the size'),
         tuple(

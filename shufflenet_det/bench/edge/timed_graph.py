@@ -1,4 +1,4 @@
-"""One-stage detectors of mmdet as one graph from the image to the boxes, to be timed."""
+"""YOLOX and SSD, whose heads `deploy.dense_graph` does not export, as one graph to be timed."""
 
 from __future__ import annotations
 
@@ -33,12 +33,6 @@ def _yolox(head: nn.Module, classes: list, boxes: list, objects: list) -> tuple[
     return head._bbox_decode(_priors(head, classes, with_stride=True), _flat(boxes, 4)), scores
 
 
-def _rtmdet(head: nn.Module, classes: list, boxes: list) -> tuple[Tensor, Tensor]:
-    points = _priors(head, classes)
-    scores = _flat(classes, head.num_classes).sigmoid()
-    return head.bbox_coder.decode(points, _flat(boxes, 4)), scores
-
-
 def _ssd(head: nn.Module, classes: list, boxes: list) -> tuple[Tensor, Tensor]:
     scores = _flat(classes, head.num_classes + 1).softmax(-1)[:, :-1]
     return head.bbox_coder.decode(_priors(head, classes), _flat(boxes, 4)), scores
@@ -46,13 +40,12 @@ def _ssd(head: nn.Module, classes: list, boxes: list) -> tuple[Tensor, Tensor]:
 
 DECODERS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
     'YOLOXHead': _yolox,
-    'RTMDetSepBNHead': _rtmdet,
     'SSDHead': _ssd,
 }
 """Type of the head -> function(head, *its outputs) -> boxes (n, 4) and scores (n, classes)."""
 
 
-class DenseGraph(nn.Module):
+class TimedGraph(nn.Module):
     """An image (1, 3, H, W) uint8, BGR, to boxes (k, 4), scores and labels (k,).
 
     Suppression is plainer than mmdet's: each point keeps its best class only.
@@ -93,13 +86,13 @@ class DenseGraph(nn.Module):
 
 
 @torch.no_grad()
-def dense_onnx(model: nn.Module, size: int) -> bytes:
+def timed_onnx(model: nn.Module, size: int) -> bytes:
     """The ONNX form of a one-stage detector of mmdet for images of size x size."""
     file, image = io.BytesIO(), torch.zeros(1, 3, size, size, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # the tracer warns of every size that it makes constant
         torch.onnx.export(
-            DenseGraph(model), (image,), file, dynamo=False, input_names=['images'],
+            TimedGraph(model), (image,), file, dynamo=False, input_names=['images'],
             opset_version=18,
         )  # fmt: skip
     return file.getvalue()
