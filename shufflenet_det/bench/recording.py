@@ -82,6 +82,7 @@ RECORDINGS = {
         Recording('forms_avx512_cpu', 5, f'latency --arch snv2_?.?x --forms {_FORMS} {_SIDES} '
                   '--against torchvision --threads 2', 'AVX512'),
         Recording('detectors_cpu', 12, f'latency {_DETECTORS} --threads 2'),
+        Recording('edge_cpu', 2, 'edge --seconds 90'),
         Recording('operators_cpu', 1, 'operators --threads 2', 'AVX512'),
         Recording('operators_avx2_cpu', 1, 'operators --threads 2', 'AVX2'),
         Recording('guidelines_cpu', 10, 'guidelines', chart=True),

@@ -15,7 +15,7 @@ from shufflenet_det.bench.recording import RECORDINGS, Recording
 from shufflenet_det.bench.report import every_page
 
 BY_THEIR_PAGES = {
-    'blood_cells', 'photos_augmentation', 'photos_bccd_8_epochs', 'photos_bccd_35_epochs',
+    'blood_cells', 'int8', 'photos_augmentation', 'photos_bccd_8_epochs', 'photos_bccd_35_epochs',
     'photos_comparison', 'photos_recipe', 'residual_demo_cpu', 'runtimes', 'table7_demo_cpu',
     'versions', 'zoo',
 }  # fmt: skip
