@@ -34,6 +34,7 @@ from .timing_columns import (
     tie_band,
     time_columns,
 )
+from .zoo.view import swap_tables as zoo_swap_tables
 from .zoo.view import tables as zoo_tables
 
 
@@ -203,6 +204,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'fault drill': drill_tables,
     'photos': accuracy_tables,
     'zoo': zoo_tables,
+    'zoo swaps': zoo_swap_tables,
     'photo steps': step_tables,
     'backbone choice': choice_tables,
 }

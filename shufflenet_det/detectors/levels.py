@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from mmdet.registry import MODELS
 from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from shufflenet_det.integration.config_nodes import nodes
 
 TRIAL = (2, 3, 512, 512)
 """Shape of the images that a backbone or detector is tried out with, on the meta device."""
@@ -36,7 +39,7 @@ def built_backbone(backbone: Mapping) -> tuple[nn.Module, list[Level]]:
         downloads['pretrained'] = None if isinstance(backbone['pretrained'], str) else False
     try:
         built = on_meta(dict(backbone, **downloads))
-        return built, published(built) or _measured(built)
+        return built, published(built) or measured(built)
     except Exception as error:
         raise ValueError(
             f'the backbone {backbone.get("type")} of the config cannot be tried out '
@@ -52,7 +55,8 @@ def published(backbone: nn.Module) -> list[Level] | None:
     return list(zip(backbone.out_channels, backbone.out_strides, strict=True))
 
 
-def _measured(backbone: nn.Module) -> list[Level]:
+def measured(backbone: nn.Module) -> list[Level]:
+    """The levels that come out of a backbone on the meta device."""
     with torch.no_grad():
         outputs = backbone(torch.empty(TRIAL, device='meta'))
     outputs = [outputs] if isinstance(outputs, torch.Tensor) else outputs
@@ -60,15 +64,29 @@ def _measured(backbone: nn.Module) -> list[Level]:
 
 
 def on_meta(config: Mapping) -> nn.Module:
-    """A module in eval mode without memory for its weights."""
+    """A module in eval mode without memory for its weights; MMSyncBN is SyncBN in it."""
+    config = copy.deepcopy(config)
+    for node in nodes(config):
+        if node.get('type') == 'MMSyncBN':  # which asks for its process group when it is built
+            node['type'] = 'SyncBN'
     try:
-        with torch.device('meta'):
+        with torch.device('meta'), _Ranges():
             module = MODELS.build(copy.deepcopy(config))
     except RuntimeError:  # constructors that compute with numbers of tensors
-        module = MODELS.build(copy.deepcopy(config))
+        module = MODELS.build(config)
     module.to('meta')  # what torch.Tensor made
     module.eval()  # MMDetection's backbones do not return themselves
     return module
+
+
+class _Ranges(TorchFunctionMode):
+    """Ranges keep their numbers: constructors of transformers compute with them."""
+
+    def __torch_function__(
+        self, func: Callable, types: object, args: tuple = (), kwargs: Mapping | None = None
+    ) -> object:
+        where = {'device': 'cpu'} if func is torch.linspace else {}
+        return func(*args, **(where | dict(kwargs or {})))
 
 
 def feature(channels: int, stride: int) -> torch.Tensor:

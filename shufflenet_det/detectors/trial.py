@@ -14,6 +14,7 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 
+from shufflenet_det.integration.config_nodes import nodes
 from shufflenet_det.integration.type_name import type_name
 
 SHAPE, BATCH = (3, 128, 160), 2
@@ -50,7 +51,7 @@ def _not_loaded(value: object) -> bool | None:
 def build_untrained(cfg: Config) -> BaseModel:
     """The model of a config with random weights, fit for small pictures and one process."""
     model = without_weights(cfg.model)
-    for node in _nodes(model):
+    for node in nodes(model):
         if node.get('type') == 'MMSyncBN':  # which asks for its process group when it is built
             node.type = 'BN'
         if 'batch_augments' in node:
@@ -132,7 +133,7 @@ def _pictures(cfg: Config, count: int) -> dict:
     classes = _classes(model)
     texts = ['cat. dog.'] * count if 'language_model' in model else None
     roi_head = model.get('roi_head') or {}
-    loaders = _nodes(cfg.get('train_dataloader', {}))
+    loaders = nodes(cfg.get('train_dataloader', {}))
     loads_masks = any(node.get('with_mask') or 'Panoptic' in type_name(node) for node in loaders)
     shape = _shape(model)
     data = demo_mm_inputs(
@@ -154,9 +155,7 @@ def _pictures(cfg: Config, count: int) -> dict:
 
 def _shape(model: Mapping) -> tuple[int, int, int]:
     """(C, H, W); that of detectors whose anchors are made for one size is theirs."""
-    sizes = [
-        node['input_size'] for node in _nodes(model) if isinstance(node.get('input_size'), int)
-    ]
+    sizes = [node['input_size'] for node in nodes(model) if isinstance(node.get('input_size'), int)]
     return (3, max(sizes), max(sizes)) if sizes else SHAPE
 
 
@@ -171,16 +170,6 @@ def _reid_batch() -> dict:
 def _classes(model: Mapping) -> int:
     """The smallest number of classes that a part of the model knows."""
     return min(
-        [node[key] for node in _nodes(model) for key in ('num_classes', 'num_things_classes')
+        [node[key] for node in nodes(model) for key in ('num_classes', 'num_things_classes')
          if isinstance(node.get(key), int) and node[key] > 0] or [80]
     )  # fmt: skip
-
-
-def _nodes(node: object):
-    if isinstance(node, Mapping):
-        yield node
-        for value in node.values():
-            yield from _nodes(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _nodes(value)

@@ -1,5 +1,7 @@
 """Swapped configs of every kind train as before: norms, freezing, dilation, decay, weights."""
 
+import re
+
 import pytest
 from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
@@ -102,8 +104,53 @@ def test_asked_for_weights_are_loaded_where_the_old_backbone_had_none():
     assert cfg.model.backbone.init_cfg.checkpoint == 'torchvision://shufflenet_v2_x0_5'
 
 
-@pytest.mark.parametrize('key', ['norm_eval', 'norm_cfg', 'init_cfg', 'frozen_stages'])
-def test_a_change_without_a_word_is_found(key):
-    before, after, changes = swapped('detr/detr_r50_8xb2-150e_coco')
-    del after.model.backbone[key]
-    assert silent_changes(before, after, changes)
+@pytest.mark.parametrize(
+    'name', ['yolact/yolact_r50_1xb8-55e_coco', 'detr/detr_r50_8xb2-150e_coco']
+)
+def test_lost_weights_are_said(name):
+    before, after, changes = swapped(name, pretrained=None)
+    assert "model.backbone.init_cfg: 'weights' -> None" in ' '.join(map(str, changes))
+    assert silent_changes(before, after, changes) == []
+
+
+def test_dilated_convs_that_ours_have_not_are_said():
+    _, _, changes = swapped('ssd/ssd300_coco')
+    assert 'model.backbone.dilation: 6 -> 1 (convs of the old backbone)' in map(str, changes)
+
+
+DETR, YOLOX = 'detr/detr_r50_8xb2-150e_coco', 'yolox/yolox_s_8xb8-300e_coco'
+DC5 = 'faster_rcnn/faster-rcnn_r50-caffe-dc5_1x_coco'
+
+# Config, what is done to its swap behind its back, and what must be found.
+BEHIND_ITS_BACK = [
+    (DETR, lambda c: c.model.backbone.pop('norm_eval'), 'norm_eval: True -> False'),
+    (DETR, lambda c: c.model.backbone.pop('norm_cfg'), 'norm_learns: False -> True'),
+    (DETR, lambda c: c.model.backbone.pop('init_cfg'), 'trained: True -> False'),
+    (DETR, lambda c: c.model.backbone.pop('frozen_stages'), 'frozen_stages: 1 -> -1'),
+    (DETR, lambda c: c.model.backbone.update(frozen_stages=3), 'frozen_stages: 1 -> 3'),
+    (DETR, lambda c: c.merge_from_dict({'model.init_cfg': dict(type='Pretrained', checkpoint='a')}),
+     "model.init_cfg: .*'checkpoint': 'a'.* stays"),
+    (DETR, lambda c: c.update(load_from='old.pth'), 'load_from: old.pth stays'),
+    (DETR, lambda c: c.optim_wrapper.pop('paramwise_cfg'), r'weight_options: \[\(1e-05'),
+    (YOLOX, lambda c: c.model.backbone.norm_cfg.pop('momentum'), r'norm_momentum: \[0.03\] -> '),
+    (YOLOX, lambda c: c.model.backbone.norm_cfg.pop('eps'), r'norm_eps: \[0.001\] -> \[1e-05\]'),
+    (YOLOX, lambda c: c.model.neck.update(norm_cfg=dict(type='SyncBN')), 'rest: .*BatchNorm'),
+    (YOLOX, lambda c: c.optim_wrapper.pop('paramwise_cfg'), 'norm_options: .*0.0.* -> .*0.0005'),
+    (DC5, lambda c: c.model.backbone.update(last_dilation=1), 'dilation: 2 -> 1'),
+    (DC5, lambda c: [c.model.backbone.pop(key) for key in ('output_stride', 'last_dilation')],
+     r'strides: \(16,\) -> \(32,\)'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('name, change, found', BEHIND_ITS_BACK)
+def test_a_change_without_a_word_is_found(name, change, found):
+    before, after, changes = swapped(name)
+    change(after)
+    silent = silent_changes(before, after, changes)
+    assert any(re.match(found, line) for line in silent), silent
+
+
+def test_a_checkpoint_that_is_gone_without_a_word_is_found():
+    before, after, changes = swapped('cityscapes/faster-rcnn_r50_fpn_1x_cityscapes')
+    rest = [change for change in changes if change.path != 'load_from']
+    assert silent_changes(before, after, rest) == ['load_from: gone']

@@ -38,6 +38,6 @@ def test_what_the_config_states_must_be_the_backbones():
 
 
 def test_a_backbone_that_cannot_be_tried_out_takes_the_config(monkeypatch):
-    monkeypatch.setattr(levels, '_measured', lambda _: 1 / 0)
+    monkeypatch.setattr(levels, 'measured', lambda _: 1 / 0)
     _, rpn_head, _ = fill_from_backbone(RESNET, None, *heads())
     assert 'in_channels' not in rpn_head

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from paths import ROOT
 
 from shufflenet_det.detectors.swap import backbone_config, read_config, swap_backbone
-from shufflenet_det.detectors.swap.surroundings import set_input
+from shufflenet_det.detectors.swap.surroundings import set_imports, set_input
 
 TOOL = ROOT / 'tools/swap_backbone.py'
 RETINANET = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'
@@ -112,31 +112,38 @@ def test_detector_checkpoint_and_layer_decay_are_left_out():
     assert any(line.startswith("load_from: 'resnet_detector.pth' -> None") for line in said)
 
 
-def changed(**settings) -> Config:
+def test_norms_that_need_a_process_group_are_swapped_without_one():
+    norm = dict(type='MMSyncBN')
     cfg = read_config(RETINANET)
-    cfg.merge_from_dict({key.replace('__', '.'): value for key, value in settings.items()})
-    return cfg
+    cfg.merge_from_dict({'model.backbone.norm_cfg': norm, 'model.neck.norm_cfg': norm})
+    cfg, _ = swap_backbone(cfg, backbone_config('0.5x'))
+    assert cfg.model.backbone.norm_cfg == dict(type='SyncBN')
+    assert cfg.model.neck.norm_cfg == norm
+
+
+def test_head_of_a_net_that_identifies_reads_the_new_channels():
+    cfg = read_config('mmdet::reid/reid_r50_8xb32-6e_mot17train80_test-mot17val20.py')
+    cfg.model.backbone.type = 'ResNet'  # mmpretrain's needs mmpretrain
+    _, changes = swap_backbone(cfg, backbone_config('0.5x'))
+    assert 'model.head.in_channels: 2048 -> 192' in map(str, changes)
+
+
+def test_type_has_its_prefix_where_another_package_builds_the_model():
+    cfg = read_config(RETINANET)
+    cfg.default_scope = 'mmseg'
+    cfg, _ = swap_backbone(cfg, backbone_config('0.5x'))
+    assert cfg.model.backbone.type == 'mmdet.ShuffleNetV2'
 
 
 @pytest.mark.parametrize(
-    'make, message',
-    [
-        (lambda: changed(model__neck__in_channels=[1, 2, 3, 4]),
-         r'cannot tell what reads.*neck.in_channels=\[1, 2, 3, 4\]. Set the backbone by hand, and '
-         r'in_channels of what reads it to \[24, 116, 232, 464\]'),
-        (lambda: read_config('mmdet::mask_rcnn/mask-rcnn_r50-caffe-c4_1x_coco.py'),
-         r'shared_head \(ResLayer\) is the last stage of the old .*\[1024\].*take the FPN or DC5'),
-        (lambda: read_config('mmdet::cornernet/cornernet_hourglass104_8xb6-210e-mstest_coco.py'),
-         r'HourglassNet hands out strides \[4, 4\]; ours have each of \[4, 8, 16, 32\] once'),
-        (lambda: changed(model__backbone__type='NoNet'), 'backbone NoNet.*cannot be tried out'),
-        (lambda: read_config('mmdet::retinanet/retinanet_tta.py'), 'no model.backbone or model.de'),
-        (lambda: read_config('mmdet::rtmdet/rtmdet_l_swin_b_4xb32-100e_coco.py'),
-         r'neck \(CSPNeXtPAFPN.* must be .*GN of 32.*set model.neck.norm_cfg=dict\('),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_swapped_is_named(make, message):
-    with pytest.raises(ValueError, match=message):
-        swap_backbone(make(), backbone_config('1.0x'))
+    'head, kept', [('RetinaHead', []), ('mmpretrain.LinearClsHead', ['mmpretrain.models'])]
+)
+def test_imports_of_the_old_backbone_alone_are_taken_out(head, kept):
+    cfg = Config(dict(model=dict(bbox_head=dict(type=head)),
+                      custom_imports=dict(imports=['mmpretrain.models'])))  # fmt: skip
+    (change,) = set_imports(cfg, 'mmpretrain.ConvNeXt')
+    assert change.before == ['mmpretrain.models']
+    assert cfg.custom_imports.imports == [*kept, 'shufflenet_det']
 
 
 def use_tool(monkeypatch, capsys, *arguments: str) -> str:

@@ -29,6 +29,7 @@ DETECTORS = [
     ('dyhead/atss_r50_fpn_dyhead_1x_coco.py', 128, {'model.neck.1.num_blocks': 1}),
     ('guided_anchoring/ga-retinanet_r50_fpn_1x_coco.py', 128, {}),
     ('guided_anchoring/ga-faster-rcnn_r50_fpn_1x_coco.py', 128, {}),
+    ('guided_anchoring/ga-rpn_r50_fpn_1x_coco.py', 128, {}),
     ('carafe/faster-rcnn_r50_fpn-carafe_1x_coco.py', 128, {}),
 ]
 

@@ -95,3 +95,8 @@ def differences(traits: Traits, kept: Mapping, trained: bool, path: str) -> Iter
             yield Change(f'{path}.norm_eval', traits.norm_eval, kept.get('norm_eval'), reason)
     if traits.frozen_stages != kept.get('frozen_stages', -1):
         yield Change(f'{path}.frozen_stages', traits.frozen_stages, -1, reason)
+    dilation = kept.get('last_dilation', 1)
+    if traits.dilation != dilation:
+        yield Change(f'{path}.dilation', traits.dilation, dilation, 'convs of the old backbone')
+    if trained and 'init_cfg' not in kept:
+        yield Change(f'{path}.init_cfg', 'weights', None, 'the new backbone starts from scratch')

@@ -29,6 +29,7 @@ class Traits:
         norm_cfg: Of its BN layers; None where it normalises in another way, or not at all.
         norm_eval: Whether all BN stays in eval mode while training.
         frozen_stages: In our backbones' numbers.
+        dilation: The largest of its convs.
         output_stride: 16 where the last of four stages keeps the stride of the third, else 32.
         last_dilation: Of the last stage's convs at an output stride of 16.
     """
@@ -38,6 +39,7 @@ class Traits:
     norm_cfg: dict | None
     norm_eval: bool
     frozen_stages: int
+    dilation: int = 1
     output_stride: int = 32
     last_dilation: int | None = None
 
@@ -61,7 +63,8 @@ def traits_of(config: Mapping) -> Traits:
         levels,
         _norm_cfg(built, norms) if norms else None,
         bool(norms) and not any(norm.training for norm in norms),
-        _frozen_stages(built),
+        frozen_stages(built),
+        largest_dilation(built),
         *_dilated_stage(built, config['type']),
     )
 
@@ -86,8 +89,11 @@ def _norm_cfg(built: nn.Module, norms: list[nn.Module]) -> dict:
     return config
 
 
-def _frozen_stages(built: nn.Module) -> int:
+def frozen_stages(built: nn.Module) -> int:
     """-1, or the number of levels down to the deepest conv whose weight has no gradient."""
+    convs = [part for part in built.modules() if isinstance(part, nn.Conv2d)]
+    if all(conv.weight.requires_grad for conv in convs):
+        return -1
     strides = []
 
     def note(conv: nn.Module, _: object, output: torch.Tensor) -> None:
@@ -95,7 +101,7 @@ def _frozen_stages(built: nn.Module) -> int:
         if not conv.weight.requires_grad and stride <= LEVEL_STRIDES[3]:  # not behind a pooling
             strides.append(stride)
 
-    handles = [m.register_forward_hook(note) for m in built.modules() if isinstance(m, nn.Conv2d)]
+    handles = [conv.register_forward_hook(note) for conv in convs]
     with torch.no_grad():
         built(torch.empty(TRIAL, device='meta'))
     for handle in handles:
@@ -103,6 +109,12 @@ def _frozen_stages(built: nn.Module) -> int:
     if not strides:
         return -1
     return sum(stride <= max(strides) for stride in LEVEL_STRIDES[:4])
+
+
+def largest_dilation(built: nn.Module) -> int:
+    """Of the convs, whichever way it is larger; 1 without any."""
+    convs = [part for part in built.modules() if isinstance(part, nn.Conv2d)]
+    return max((max(conv.dilation) for conv in convs), default=1)
 
 
 def _dilated_stage(built: nn.Module, kind: str) -> tuple[int, int | None]:
