@@ -142,25 +142,39 @@ def detector_figures(result: Mapping) -> Figures:
 
 
 def photo_figures(result: Mapping) -> Figures:
-    """AP on the validation split of each data set while the detectors train, first seed."""
+    """AP on the validation split of each data set while the detectors train, first seed.
+
+    And the loss, where one detector was trained with one setting changed at a time.
+    """
     figures = {}
     for data in dict.fromkeys(row['data'] for row in result['rows']):
-        figure = Figure((6.4, 3.6), layout='constrained')
-        axes = figure.subplots()
-        curves: dict[str, list] = {}
+        rows: dict[str, Mapping] = {}
         for row in result['rows']:
             if row['data'] == data and row.get('curve'):
-                curves.setdefault(row['config'], row['curve'])
-        for i, (config, curve) in enumerate(curves.items()):
-            axes.plot(
-                [point['epoch'] for point in curve], [point['AP'] for point in curve],
-                marker=MARKERS[i % len(MARKERS)], color=PALETTE[i % len(PALETTE)], label=config,
-                markersize=4,
-            )  # fmt: skip
-        axes.set(xlabel='epoch', ylabel='AP, validation')
-        figure.legend(loc='outside right upper')
-        figures[f'{data} while training'] = figure
+                rows.setdefault(row['step'] or row['config'], row)
+        aps = {name: [(p['epoch'], p['AP']) for p in row['curve']] for name, row in rows.items()}
+        figures[f'{data} while training'] = _curves(aps, 'epoch', 'AP, validation')
+        if len({row['config'] for row in rows.values()}) < len(rows):
+            losses = {
+                name: [(p['iteration'], p['loss']) for p in row['losses']]
+                for name, row in rows.items()
+            }
+            figures[f'loss on {data}'] = _curves(losses, 'iteration', 'loss')
     return figures
+
+
+def _curves(curves: Mapping[str, Sequence[tuple]], x: str, y: str) -> Figure:
+    figure = Figure((6.4, max(3.6, 0.26 * len(curves))), layout='constrained')
+    axes = figure.subplots()
+    for i, (name, points) in enumerate(curves.items()):
+        axes.plot(
+            *zip(*points, strict=True), marker=MARKERS[i % len(MARKERS)], markersize=4,
+            color=PALETTE[i % len(PALETTE)], label=name,
+            linestyle='-' if i < len(PALETTE) else '--',
+        )  # fmt: skip
+    axes.set(xlabel=x, ylabel=y)
+    figure.legend(loc='outside right upper')
+    return figure
 
 
 def choice_figures(result: Mapping) -> Figures:

@@ -27,7 +27,7 @@ from shufflenet_det.training.launch import load_config
 PLAN = Plan(lambda: [], 'photos', ('val', 'test'))
 SHORT = {
     'train_dataloader.batch_size': 2, 'train_cfg.val_interval': 1, 'param_scheduler.0.end': 2,
-    'default_hooks.checkpoint.interval': 1,
+    'default_hooks.checkpoint.interval': 1, 'default_hooks.logger.interval': 1,
 }  # fmt: skip
 
 
@@ -80,6 +80,8 @@ def test_row_says_what_was_measured(result):
         assert 0 <= row[split]['recall']['100'] <= row[split]['recall']['300'] <= 1
     assert row['cpu_ms'] > 0 and row['parameters'] > 1e6 and row['macs'] > 1e8
     assert [point['epoch'] for point in row['curve']] == [1]
+    assert [point['iteration'] for point in row['losses']] == [1, 2]
+    assert all(point['loss'] > 0 for point in row['losses'])
     assert row['commit'] == result['environment']['commit'] and row['cpu_seconds'] > 1
 
 
@@ -125,6 +127,15 @@ def test_table_has_lost_rows_and_spread(result):
 
 def test_curves_are_drawn(result):
     assert list(figures_of(result)) == ['bccd while training']
+
+
+def test_losses_are_drawn_where_one_setting_changes(result):
+    whole = next(row for row in result['rows'] if 'error' not in row)
+    steps = [whole | dict(step='the recipe'), whole | dict(step='no clipping')]
+    figures = figures_of(dict(result, rows=steps))
+    assert list(figures) == ['bccd while training', 'loss on bccd']
+    for figure in figures.values():
+        assert [line.get_label() for line in figure.axes[0].lines] == ['the recipe', 'no clipping']
 
 
 def test_second_call_trains_only_what_was_lost(result, places, monkeypatch):

@@ -42,7 +42,7 @@ def augmentation() -> Iterator[Run]:
 
 def switches() -> Iterator[Run]:
     """Each point in which the paper's and its code's settings may be chosen, alone."""
-    yield from _steps('aquarium', 'lighthead_single_1.0x_320', None, SWITCHES)
+    yield from _steps('bccd', 'lighthead_single_1.0x_320', SEARCH_EPOCHS, SWITCHES)
 
 
 def backbones() -> Iterator[Run]:

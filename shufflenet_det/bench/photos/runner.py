@@ -14,7 +14,7 @@ from shufflenet_det.bench.environment import environment, write_result
 
 from .evaluation import evaluate
 from .plan import Plan
-from .training import Run, TrainingFailed, attempts, curve, train
+from .training import Run, TrainingFailed, attempts, curve, losses, train
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def measure(run: Run, places: Places, splits: Sequence[str]) -> dict:
         return row | dict(error=str(failure))
     with get_context('spawn').Pool(1) as pool:
         figures = pool.apply(evaluate, (work_dir / f'{run.config}.py', checkpoint, splits))
-    return row | figures | dict(curve=curve(work_dir)) | attempts(work_dir)
+    curves = dict(curve=curve(work_dir), losses=losses(work_dir))
+    return row | figures | curves | attempts(work_dir)
 
 
 def read_rows(path: Path) -> list[dict]:

@@ -115,19 +115,40 @@ AUGMENTATION: Steps = {
 }
 """What a small set may lack; tried over whole schedules, which short ones do not show."""
 
+_OHEM: dict[str, object] = {
+    f'{SAMPLER}._delete_': True,
+    f'{SAMPLER}.type': 'LightHeadOHEMSampler',
+    f'{SAMPLER}.num': 128,
+}
+
+
+def _normal(name: str, std: float) -> dict:
+    return dict(type='Normal', std=std, override=dict(name=name))
+
+
 SWITCHES: Steps = {
     'the recipe': {},
     'C5 at stride 32': {'model.backbone.output_stride': 32},
-    "OHEM as the authors' code": {
-        f'{SAMPLER}._delete_': True,
-        f'{SAMPLER}.type': 'LightHeadOHEMSampler',
-        f'{SAMPLER}.num': 128,
-    },
-    'gradient factor 3 on the thin map': {f'{THIN_MAP}.gradient_factor': 3.0},
+    'hardest RoIs': _OHEM,
+    'hardest RoIs, losses as trained': _OHEM | {f'{SAMPLER}.weighted': True},
+    'gradient factor 3': {f'{THIN_MAP}.gradient_factor': 3.0},
     'BN without trained scale and shift': {'model.backbone.norm_cfg.requires_grad': False},
-    'best anchors from IoU .3 on only': {f'{RPN}.min_pos_iou': 0.3},
+    'best anchors from IoU .3 on': {f'{RPN}.min_pos_iou': 0.3},
     'largest of the samples of a bin': {'model.roi_head.bbox_roi_extractor.roi_layer.mode': 'max'},
-}
+    'a box for each class': {f'{BOX_HEAD}.reg_class_agnostic': False},
+    'RPN by softmax, centred at 7.5, anchors inside': {
+        'model.rpn_head.loss_cls.use_sigmoid': False,
+        'model.rpn_head.anchor_generator.centers': [(7.5, 7.5)],
+        'model.train_cfg.rpn.allowed_border': 0,
+    },
+    'fully connected from N(0, .01)': {
+        f'{BOX_HEAD}.init_cfg': [
+            _normal('shared_fcs', 0.01), _normal('fc_cls', 0.01), _normal('fc_reg', 0.001)
+        ],
+    },
+    'biases decay': {'optim_wrapper.paramwise_cfg.bias_decay_mult': 1},
+    'no clipping': {'optim_wrapper.clip_grad': None},
+}  # fmt: skip
 """Points in which the paper and its code differ from others; ``configs/README.md`` has them."""
 
 _FROM_SCRATCH: dict[str, object] = {

@@ -184,6 +184,16 @@ def curve(work_dir: str | Path) -> list[dict]:
     return [found[epoch] for epoch in sorted(found)]
 
 
+def losses(work_dir: str | Path) -> list[dict]:
+    """Loss after each iteration that it was logged in, a mean over those before."""
+    found = {
+        record['step']: dict(iteration=record['step'], loss=record['loss'])
+        for record in _scalars(Path(work_dir))
+        if 'loss' in record
+    }
+    return [found[iteration] for iteration in sorted(found)]
+
+
 def _scalars(work_dir: Path) -> Iterator[dict]:
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in path.read_text(encoding='utf-8').splitlines():
