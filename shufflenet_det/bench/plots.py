@@ -23,6 +23,7 @@ INK = '#010203'
 
 PALETTE = ('#3b7dd8', '#e0822b', '#3a9d5d', '#c2475a', '#8a63c7', '#8c7355', '#d46fb3', '#7f8790')
 MARKERS = 'osD^vPX*'
+LINES = ('-', '--', ':')
 STYLE = {
     'text.color': INK, 'axes.edgecolor': INK, 'axes.labelcolor': INK, 'xtick.color': INK,
     'ytick.color': INK, 'svg.fonttype': 'none', 'font.size': 9, 'legend.frameon': False,
@@ -33,9 +34,9 @@ STYLE = {
 Figures = dict[str, Figure]
 
 
-def family(arch: str) -> str:
-    """``snv2`` of ``snv2_1.0x``, and ``snv2_se`` of ``snv2_2.0x_se``, which is no wider net."""
-    return arch.partition('_')[0] + '_se' * ('_se' in arch)
+def series(arch: str) -> str:
+    """``snv2`` of ``snv2_1.0x``, ``densenet_121`` of ``densenet_1.0x_121``: all but the width."""
+    return re.sub(r'_[\d.]+x?(?=_|$)', '', arch, count=1)
 
 
 def latency_figures(result: Mapping) -> Figures:
@@ -65,13 +66,13 @@ def _by_form(result: Mapping) -> dict[str, list[Mapping]]:
 
 
 def _draw_families(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
-    for i, name in enumerate(dict.fromkeys(family(row['arch']) for row in rows)):
-        members = (row for row in rows if family(row['arch']) == name)
+    for i, name in enumerate(dict.fromkeys(series(row['arch']) for row in rows)):
+        members = (row for row in rows if series(row['arch']) == name)
         points = sorted((row[key] / 1e6, row['timing']['median_ms']) for row in members)
         axes.plot(
             *zip(*points, strict=True), marker=MARKERS[i % len(MARKERS)],
             color=PALETTE[i % len(PALETTE)], label=name,
-            linestyle='-' if i < len(PALETTE) else '--', markersize=5,
+            linestyle=LINES[i // len(PALETTE) % len(LINES)], markersize=5,
         )  # fmt: skip
     _set_log_scales(axes)
 
@@ -79,7 +80,7 @@ def _draw_families(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
 def _set_log_scales(axes: Axes) -> None:
     axes.set(xscale='log', yscale='log')
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter('{x:g}')
         axis.set_minor_locator(NullLocator())
 
@@ -170,7 +171,7 @@ def _curves(curves: Mapping[str, Sequence[tuple]], x: str, y: str) -> Figure:
         axes.plot(
             *zip(*points, strict=True), marker=MARKERS[i % len(MARKERS)], markersize=4,
             color=PALETTE[i % len(PALETTE)], label=name,
-            linestyle='-' if i < len(PALETTE) else '--',
+            linestyle=LINES[i // len(PALETTE) % len(LINES)],
         )  # fmt: skip
     axes.set(xlabel=x, ylabel=y)
     figure.legend(loc='outside right upper')

@@ -35,7 +35,7 @@ class Recording:
 
     Args:
         name: Of the file, without ``.json``.
-        minutes: Expected on two idle cores; reckoned from the stored times, not measured.
+        minutes: Expected on two idle cores.
         command: Tool, or module of tests/ behind ``-m``, and its arguments, without ``--out``;
             ``DATA`` is the folder that SHUFFLENET_DET_TEST_DATA names.
         instructions: What the CPU must have; None for any.
@@ -71,12 +71,12 @@ RECORDINGS = {
                   f'latency --arch {_V2} --classifier --forms {_SHOWN} --batch 4'),
         Recording('headline_batch8_cpu', 3,
                   f'latency --arch {_V2} --classifier --forms {_SHOWN} --batch 8'),
-        Recording('headline_800x1216_cpu', 5, f'latency --arch {_V2} mobilenetv1_1.0 --forms '
+        Recording('headline_800x1216_cpu', 4, f'latency --arch {_V2} mobilenetv1_1.0 --forms '
                   f'{_SHOWN} --size 800 1216'),
-        Recording('appendix_320_cpu', 2, f'latency --arch {_TABLE7} --size 320 320'),
-        Recording('appendix_480_cpu', 3, f'latency --arch {_TABLE7} --size 480 640'),
-        Recording('appendix_720_cpu', 5, f'latency --arch {_TABLE7} --size 720 1080'),
-        Recording('latency_cpu', 8, 'latency --arch all --size 800 1216', chart=True),
+        Recording('appendix_320_cpu', 1, f'latency --arch {_TABLE7} --size 320 320'),
+        Recording('appendix_480_cpu', 2, f'latency --arch {_TABLE7} --size 480 640'),
+        Recording('appendix_720_cpu', 4, f'latency --arch {_TABLE7} --size 720 1080'),
+        Recording('latency_cpu', 20, 'latency --arch all --size 800 1216', chart=True),
         Recording('forms_cpu', 5, f'latency --arch snv2_?.?x --forms {_FORMS} {_SIDES} '
                   '--against torchvision --threads 2', 'AVX2'),
         Recording('forms_avx512_cpu', 5, f'latency --arch snv2_?.?x --forms {_FORMS} {_SIDES} '
@@ -85,8 +85,8 @@ RECORDINGS = {
         Recording('edge_cpu', 2, 'edge --seconds 90'),
         Recording('operators_cpu', 1, 'operators --threads 2', 'AVX512'),
         Recording('operators_avx2_cpu', 1, 'operators --threads 2', 'AVX2'),
-        Recording('guidelines_cpu', 10, 'guidelines', chart=True),
-        Recording('decomposition_cpu', 3, 'decomposition --arch table8 snv2_50 resnet50',
+        Recording('guidelines_cpu', 3, 'guidelines', chart=True),
+        Recording('decomposition_cpu', 1, 'decomposition --arch table8 snv2_50 resnet50',
                   chart=True),
         Recording('choose_backbone', 10, 'choose_backbone --budget-ms 8 --size 224 224',
                   chart=True),
