@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,42 @@ FOUND = dict(
 def info(**changes: object) -> dict:
     """The metadata with other fields; those that are `...` are left out."""
     return {k: v for k, v in (INFO | changes).items() if v is not ...}
+
+
+RESIZE, NORMALISATION = INFO['resize'], INFO['normalisation']
+METADATA = {
+    'no JSON': ('{', 'not JSON'),
+    'a list': ([INFO], r'the whole is \[.*allowed is an object'),
+    '100,000 lists in each other': ('[' * 100_000, 'not JSON'),
+    'no classes': (info(classes=...), 'classes is missing'),
+    'classes null': (info(classes=None), 'classes is None, allowed is a list of names'),
+    'classes numbers': (info(classes=[1, 2]), r'classes is \[1, 2\]'),
+    'classes a string': (info(classes='disk'), "classes is 'disk'"),
+    'an empty name': (info(classes=['']), 'classes is'),
+    'no name at all': (info(classes=[]), 'classes is empty'),
+    'a newer key': (info(tiles=2), 'tiles is not known, allowed are output, .* newer version'),
+    'no resize': (info(resize=...), 'resize is missing'),
+    'resize a list': (info(resize=[64, 48]), r'resize is \[64, 48\], allowed is an object'),
+    'unknown output': (info(output='masks'), "output is 'masks', allowed is one of"),
+    'output a list': (info(output=['boxes']), 'output is'),
+    'unknown precision': (info(precision='int4'), "precision is 'int4'"),
+    'normalisation null': (info(normalisation=None), 'normalisation is None'),
+    'no mean': (info(normalisation=dict(NORMALISATION, mean=...)), 'normalisation.mean is'),
+    'std of 0': (info(normalisation=dict(NORMALISATION, std=[1, 0, 1])), 'normalisation.std is'),
+    'mean of NaN': (info(normalisation=dict(NORMALISATION, mean=[math.nan] * 3)), r'\.mean is'),
+    'divisor of 0': (info(normalisation=dict(NORMALISATION, pad_size_divisor=0)), 'divisor is 0'),
+    'flip a number': (info(normalisation=dict(NORMALISATION, bgr_to_rgb=1)), 'bgr_to_rgb is 1'),
+}  # fmt: skip
+METADATA |= {
+    f'{name} {value!r}': (info(resize=dict(RESIZE, **{name: value})), rf'resize\.{name} is ')
+    for name, value in [
+        ('interpolation', 'spline'), ('interpolation', None), ('keep_ratio', 'yes'),
+        ('keep_ratio', 1), ('scale', [0, 0]), ('scale', [-64, 48]), ('scale', [10**9, 10**9]),
+        ('scale', [math.nan, 48]), ('scale', ['64', '48']), ('scale', [64]), ('scale', 64),
+        ('scale', [64.5, 48]), ('scale', [True, True]), ('scale', None),
+    ]
+}  # fmt: skip
+"""Name -> metadata, what the message says."""
 
 
 def write_model(

@@ -12,6 +12,8 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .formats import ForeignFile
+
 MAGIC = b'PK\x03\x04'
 """What such a file begins with."""
 MEMBER = 'shufflenet_det.json'
@@ -53,17 +55,25 @@ class Archive:
         Raises:
             ValueError: If it is cut, altered, of another program or of a newer version.
         """
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                    raise ValueError('a zip archive that is compressed, which ours are not')
-                files = {name: archive.read(name) for name in archive.namelist()}
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-            raise ValueError(f'the file is cut or corrupt ({error})') from error
+        files = _stored(content)
         if MEMBER not in files:
-            raise ValueError(f'a zip archive of another program: {MEMBER} is not in it')
+            raise ForeignFile(f'a zip archive of another program: {MEMBER} is not in it')
         head = _head(files.pop(MEMBER))
         return cls(head['runtime'], json.dumps(head['info']), files, head['selection'])
+
+
+def _stored(content: bytes) -> dict[str, bytes]:
+    """What a zip archive holds, by name."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            plain = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+            files = {entry.filename: archive.read(entry) for entry in entries} if plain else {}
+    except Exception as error:  # zipfile's own and those of what it calls share no other base
+        raise ValueError(f'the file is cut or corrupt ({error}); copy it again') from error
+    if not plain:
+        raise ForeignFile('a zip archive that is compressed, which ours are not')
+    return files
 
 
 def _head(text: bytes) -> dict:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy import ndarray
 
+from .formats import ForeignFile
 from .model_info import METADATA_KEY, ModelInfo
 from .onnx_wire import strange_parts
 
-REMEDY = 'write it with tools/export.py CONFIG CHECKPOINT'
+INPUT = 'in0'
+"""Of a graph of a detector that is cut."""
 
 
 class Value(Protocol):
@@ -72,9 +74,9 @@ def check_content(content: bytes) -> None:
     try:
         strange = next(strange_parts(content), None)
     except ValueError as error:
-        raise ValueError(f'the file is corrupt or no ONNX model ({error}); {REMEDY}') from error
+        raise ForeignFile(f'the file is corrupt or no ONNX model ({error})') from error
     if strange:
-        raise ValueError(f'an ONNX model of another exporter: it has {strange}; {REMEDY}')
+        raise ForeignFile(f'an ONNX model of another exporter: it has {strange}')
 
 
 def read_info(properties: Mapping[str, str]) -> ModelInfo:
@@ -84,14 +86,14 @@ def read_info(properties: Mapping[str, str]) -> ModelInfo:
         ValueError: If there is nothing of ours, or a field is missing, unknown or wrong.
     """
     if METADATA_KEY not in properties:
-        raise ValueError(
+        raise ForeignFile(
             f'an ONNX model without our metadata ({METADATA_KEY}), so classes and resizing are '
-            f'not known; {REMEDY}'
+            'not known'
         )
     try:
         return ModelInfo.from_json(properties[METADATA_KEY])
     except ValueError as error:
-        raise ValueError(f'metadata {METADATA_KEY}: {error}; {REMEDY}') from error
+        raise ForeignFile(f'metadata {METADATA_KEY}: {error}') from error
 
 
 def check_graph(inputs: Sequence[Value], outputs: Sequence[Value], output: str) -> None:
@@ -113,25 +115,53 @@ def check_graph(inputs: Sequence[Value], outputs: Sequence[Value], output: str) 
         if len(found) != len(expected) or not all(
             ours.fits(value) for ours, value in zip(expected, found, strict=True)
         ):
-            raise ValueError(
-                f'its {what} are {_listed(found)}, expected {"; ".join(map(str, expected))}; '
-                f'{REMEDY}'
+            raise ForeignFile(
+                f'its {what} are {_listed(found)}, expected {"; ".join(map(str, expected))}'
             )
 
 
+def check_part(
+    part: str, inputs: Sequence[str], outputs: Sequence[str], expected: Sequence[str]
+) -> None:
+    """Refuse a graph of a cut detector that takes or gives anything else than ours.
+
+    Args:
+        part: ``trunk`` or ``head``.
+        inputs, outputs: Names of all of them in order.
+        expected: Names of its outputs in order.
+
+    Raises:
+        ValueError: Saying what it has and what was expected.
+    """
+    if list(inputs) != [INPUT] or list(outputs) != list(expected):
+        given, found, own = (', '.join(names) or 'nothing' for names in (inputs, outputs, expected))
+        raise ForeignFile(f'its {part} takes {given} and gives {found}, expected {INPUT} and {own}')
+
+
+def numbered(kind: str, values: Sized) -> list[str]:
+    """Names for values of a runtime that has none of its own, e.g. ``out0`` and ``out1``."""
+    return [f'{kind}{i}' for i in range(len(values))]
+
+
 def check_detections(
-    boxes: ndarray, scores: ndarray, labels: ndarray, classes: Sequence[str]
+    boxes: ndarray, scores: ndarray, labels: ndarray, classes: Sequence[str], images: int
 ) -> None:
     """Refuse what no detector gives: boxes (N, K, 4), scores (N, K), labels (N, K), -1 for none.
+
+    Args:
+        boxes, scores, labels: As the graph gave them.
+        classes: Names by label.
+        images: N.
 
     Raises:
         ValueError: If sizes differ, a number is not finite, or a label has no name.
     """
     shapes = boxes.shape, scores.shape, labels.shape
-    if boxes.ndim != 3 or shapes != ((*scores.shape, 4), scores.shape, scores.shape):
+    alike = boxes.ndim == 3 and shapes == ((*scores.shape, 4), scores.shape, scores.shape)
+    if not alike or len(boxes) != images:
         raise ValueError(
             f'the graph gave boxes, scores and labels of shapes {shapes}, expected (N, K, 4), '
-            '(N, K) and (N, K)'
+            f'(N, K) and (N, K) of {images} images'
         )
     if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
         raise ValueError('the graph gave boxes or scores that are not finite; check its weights')

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from numbers import Integral
 
 SHOWN = 80
 """Characters of a wrong value that a message repeats."""
+LARGEST = 3.4e38
+"""Number that single precision holds."""
 
 Rule = tuple[Callable[[object], bool], str]
 """Whether a value is allowed, and what is, in words."""
@@ -44,14 +47,26 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f'{text[:SHOWN]}...'
 
 
+def check_whole(name: str, value: object, least: int, most: int) -> None:
+    """Refuse an option that is no whole number of a range; NumPy's are whole numbers, too.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:
+        raise ValueError(f'{name} is {shown(value)}, allowed is {least} to {most}')
+
+
 def is_int(value: object) -> bool:
     """Whether it is a whole number; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: object, above: float = -math.inf) -> bool:
-    """Whether it is a finite number above a limit."""
-    return (is_int(value) or isinstance(value, float)) and above < value < math.inf
+    """Whether it is a number above a limit, finite in single precision."""
+    number = is_int(value) or isinstance(value, float)
+    return number and above < value and abs(value) <= LARGEST
 
 
 def are_numbers(value: object, count: int, above: float = -math.inf) -> bool:
@@ -67,4 +82,8 @@ def one_of(allowed: object) -> Rule:
 
 BOOL: Rule = (lambda value: isinstance(value, bool)), 'true or false'
 OBJECT: Rule = (lambda value: isinstance(value, dict)), 'an object'
-COUNT: Rule = (lambda value: is_int(value) and 0 < value <= 2**20), '1 to 1048576'
+
+
+def up_to(most: int) -> Rule:
+    """A whole number above 0."""
+    return (lambda value: is_int(value) and 0 < value <= most), f'1 to {most}'

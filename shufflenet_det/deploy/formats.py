@@ -7,6 +7,21 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
+REMEDY = 'write it with tools/export.py CONFIG CHECKPOINT'
+"""Of a file that is none of ours."""
+
+
+class ForeignFile(ValueError):
+    """A file that is not as tools/export.py writes it; says what is to be done.
+
+    Args:
+        cause: What is strange about it.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f'{cause}; {REMEDY}')
+
+
 ANY_SIZE = 'sizes are read from the images'
 LARGEST_SIDE = 'sizes are read from the images, up to the largest that the test pipeline gives'
 ONE_SIZE = "litert-torch writes sizes of the example into the graph's slices: images are padded"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 MODEL_GRAPH, MODEL_FUNCTIONS = 7, 25
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE = 1, 5, 15
+GRAPH_INPUT, GRAPH_OUTPUT, VALUE_NAME = 11, 12, 1
 NODE_OP_TYPE, NODE_ATTRIBUTE = 4, 5
 ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS, ATTRIBUTE_SPARSE = (5, 10), (6, 11), (22, 23)
 TENSOR_NAME, TENSOR_EXTERNAL = 8, 13
@@ -34,6 +35,16 @@ def strange_parts(content: bytes) -> Iterator[str]:
             yield from _of_graph(value)
     if graphs != 1:
         raise ValueError(f'{graphs} graphs in it')
+
+
+def value_names(content: bytes, kind: int) -> list[str]:
+    """Names of a model's inputs (kind GRAPH_INPUT) or outputs (GRAPH_OUTPUT), in order."""
+    graph = next(value for number, value in _fields(memoryview(content)) if number == MODEL_GRAPH)
+    return [
+        bytes(name).decode(errors='replace')
+        for number, value in _fields(graph) if number == kind
+        for inner, name in _fields(value) if inner == VALUE_NAME
+    ]  # fmt: skip
 
 
 def _of_graph(graph: memoryview) -> Iterator[str]:

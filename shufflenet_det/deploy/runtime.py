@@ -14,15 +14,19 @@ from numpy import ndarray
 from shufflenet_det.checkpoints.published import packaged_file
 from shufflenet_det.data.pixels import as_image, pad_thin
 
-from .archive import MAGIC, Archive
-from .contract import REMEDY, check_detections
-from .formats import FORMATS
+from .archive import MAGIC, MEMBER, Archive
+from .contract import check_detections
+from .fields import check_whole, shown
+from .formats import FORMATS, REMEDY, ForeignFile
 from .model_info import ModelInfo
 from .selection_spec import check_selection
 from .sources import Source
 from .stream import Detections, Found, find_in, scale_to
 
 CPU = ('CPUExecutionProvider',)
+MAX_THREADS = 1024
+MAX_BATCH = 2**20
+BLACK = np.zeros((1, 3, 32, 32), np.uint8)
 
 
 class Detector:
@@ -43,10 +47,10 @@ class Detector:
         classes: Names by label.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        OSError: If there is no such file, or it is a folder.
         ImportError: If its runtime is not installed, naming the line that installs it.
         ValueError: Naming the file, if it is corrupt, says of itself what is not allowed, has a
-            graph of another exporter, or no post-processing.
+            graph of another exporter, or no post-processing; naming the option that is wrong.
     """
 
     def __init__(
@@ -56,17 +60,21 @@ class Detector:
         providers: Sequence[str] = CPU,
         size: int | None = None,
     ) -> None:
-        model = packaged_file(model) or Path(model)
+        model = _checked_path(model)
+        check_whole('num_threads', num_threads, 0, MAX_THREADS)
+        _check_names(providers)
         self._given = model.absolute(), num_threads, tuple(providers), size
         self.path = model
         self.runtime, self.engine, self.info = _open(self.path, num_threads, tuple(providers))
-        self._process = os.getpid()
+        self._process, self._inherited = os.getpid(), []
         if self.info.output != 'detections':
             raise ValueError(
                 f'{model}: its graph gives {self.info.output}, not detections; {REMEDY}, without '
                 '--backbone-only and --without-postprocess'
             )
-        if size is not None and self.info.resize is not None:
+        if size is not None and self.info.resize is None:
+            raise ValueError(f'{model}: takes images as they are, so that size {size} sets nothing')
+        if size is not None:
             scale = scale_to(self.info.resize.scale, size)
             self.info = replace(self.info, resize=replace(self.info.resize, scale=scale))
         self.classes = self.info.classes
@@ -106,11 +114,17 @@ class Detector:
             batch: So many neighbouring images of one size are run at once, where the runtime can.
 
         Raises:
-            FileNotFoundError, ValueError: As a call; if batch is below 1.
+            FileNotFoundError, ValueError: As a call; if it is one image, or batch is below 1.
         """
-        if batch < 1:
-            raise ValueError(f'batch {batch}: give 1 or more')
-        batch = batch if FORMATS[self.runtime].whole else 1
+        check_whole('batch', batch, 1, MAX_BATCH)
+        if not _are_several(images):
+            raise ValueError(
+                f'a list or an iterator of images is needed, got {type(images).__name__}; call the '
+                'detector itself with one image, and find_in with a folder or a video'
+            )
+        return self._each(images, batch if FORMATS[self.runtime].whole else 1)
+
+    def _each(self, images: Iterable[ndarray | str | Path], batch: int) -> Iterator[Detections]:
         prepared = (self._prepared(image) for image in images)
         for _, group in groupby(enumerate(prepared), lambda item: item[1][0].shape):
             yield from self._in_batches((item for _, item in group), batch)
@@ -135,7 +149,7 @@ class Detector:
             self._reopen()
         try:
             boxes, scores, labels = self.engine(images)
-            check_detections(boxes, scores, labels, self.classes)
+            check_detections(boxes, scores, labels, self.classes, len(images))
         except Exception as error:  # the runtimes' own exceptions share no other base
             cause = str(error).strip().split('\n')[0]
             raise ValueError(f'{self.path}: fails on images {images.shape}: {cause}') from error
@@ -143,8 +157,29 @@ class Detector:
 
     def _reopen(self) -> None:
         """In a fork, where the threads of the engine do not live on; nor can they be ended."""
-        self._inherited = self.engine
+        self._inherited.append(self.engine)
         self.engine, self._process = _open(*self._given[:3])[1], os.getpid()
+
+
+def _checked_path(model: str | os.PathLike) -> Path:
+    """The file of a path, or of a name that the package holds."""
+    if not isinstance(model, str | os.PathLike):
+        raise ValueError(
+            f'the model must be the path of a file of tools/export.py, got {type(model).__name__}'
+        )
+    return packaged_file(model) or Path(model)
+
+
+def _check_names(providers: Sequence[str]) -> None:
+    listed = isinstance(providers, list | tuple) and providers
+    if not listed or not all(isinstance(name, str) for name in providers):
+        raise ValueError(f'providers is {shown(providers)}, allowed is a list such as {list(CPU)}')
+
+
+def _are_several(images: object) -> bool:
+    if isinstance(images, ndarray):
+        return images.ndim == 4
+    return isinstance(images, Iterable) and not isinstance(images, str | bytes | os.PathLike)
 
 
 def _in_pixels(
@@ -160,16 +195,22 @@ def _in_pixels(
 
 def _open(path: Path, num_threads: int, providers: tuple[str, ...]) -> tuple:
     """Name of the runtime, its engine and the info."""
+    if path.is_dir():
+        raise IsADirectoryError(f'{path}: a folder; give the file of tools/export.py that is in it')
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file; {REMEDY}')
     content = path.read_bytes()
     try:
+        if not content:
+            raise ForeignFile('the file is empty (0 bytes)')
         if content.startswith(MAGIC):
             return _open_archive(Archive.from_bytes(content), num_threads, providers)
         engine = FORMATS['onnx'].load_engine()(content, num_threads, providers)
         return 'onnx', engine, engine.info
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
+    except RecursionError as error:
+        raise ValueError(f'{path}: its metadata has too many lists in each other') from error
     except ImportError as error:
         raise ImportError(f'{path}: {error}') from error
 
@@ -183,18 +224,24 @@ def _open_archive(archive: Archive, num_threads: int, providers: tuple[str, ...]
         )
     if providers != CPU:
         raise ValueError(f'a file for {archive.runtime}: only ONNX Runtime has providers')
-    info = ModelInfo.from_json(archive.info)
-    if not FORMATS[archive.runtime].whole:
-        check_selection(archive.selection)
-    elif archive.selection is not None:
-        raise ValueError(f'selection is given, but a graph for {archive.runtime} holds all')
+    try:
+        info = ModelInfo.from_json(archive.info)
+        if not FORMATS[archive.runtime].whole:
+            check_selection(archive.selection)
+        elif archive.selection is not None:
+            raise ValueError(f'selection is given, but a graph for {archive.runtime} holds all')
+    except ValueError as error:
+        raise ForeignFile(f'{MEMBER}: {error}') from error
     engine = FORMATS[archive.runtime].load_engine()
     try:
-        return archive.runtime, engine(archive, num_threads), info
-    except ImportError:
+        engine = engine(archive, num_threads)
+        if not FORMATS[archive.runtime].whole:  # else shapes are stated, and were checked
+            check_detections(*engine(BLACK), info.classes, len(BLACK))
+        return archive.runtime, engine, info
+    except (ImportError, ForeignFile):
         raise
     except KeyError as error:
-        raise ValueError(f'{error} is not in it; {REMEDY}') from error
+        raise ForeignFile(f'{error} is not in it') from error
     except Exception as error:  # the runtimes' own exceptions share no other base
         cause = str(error).strip().split('\n')[0]
-        raise ValueError(f'{archive.runtime} cannot load it ({cause}); {REMEDY}') from error
+        raise ForeignFile(f'{archive.runtime} cannot load it ({cause})') from error

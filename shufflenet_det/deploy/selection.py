@@ -11,8 +11,10 @@ import numpy as np
 from numpy import ndarray
 
 from .archive import Archive
+from .formats import ForeignFile
 from .model_info import ModelInfo
 from .numpy_ops import apart, decode, nms, ps_roi_align, sigmoid, softmax, top
+from .selection_spec import output_names
 from .stream import Detections
 
 Graph = Callable[[ndarray], Sequence[ndarray]]
@@ -131,11 +133,13 @@ def require_channels(name: str, maps: Sequence[ndarray], expected: Sequence[int]
     """Refuse outputs of a graph that is not the one that the selection was made for.
 
     Raises:
-        ValueError: If channels, the first axis of maps, differ.
+        ValueError: If channels, the first axis of maps, differ, or a value is not finite.
     """
     found = [len(one) for one in maps]
     if found != list(expected):
-        raise ValueError(f'the {name} gave {found} channels, its selection needs {list(expected)}')
+        raise ForeignFile(f'the {name} gave {found} channels, its selection needs {list(expected)}')
+    if not all(np.isfinite(one.sum()) for one in maps):
+        raise ValueError(f'the {name} gave values that are not finite; check its weights')
 
 
 def anchors_at(anchors: ndarray, places: ndarray, width: int, stride: Sequence) -> ndarray:
@@ -177,10 +181,19 @@ class SplitDetector:
         self.mean, self.std = (np.float32(value).reshape(3, 1, 1) for value in (mean, std))
 
     @classmethod
-    def of(cls, archive: Archive, load: Callable[[str], Graph]) -> SplitDetector:
-        """Of an archive, whose graphs ``trunk`` and ``head`` are loaded by name."""
-        trunk, head = load('trunk'), load('head') if 'rpn' in archive.selection else None
-        return cls(trunk, head, archive.selection, ModelInfo.from_json(archive.info))
+    def of(cls, archive: Archive, load: Callable[[str, list[str]], Graph]) -> SplitDetector:
+        """Of an archive.
+
+        Args:
+            archive: What the file holds.
+            load: Makes a graph of its name, ``trunk`` or ``head``, and the names of its outputs.
+        """
+        spec = archive.selection
+        trunk, head = (
+            load(name, output_names(spec, name)) if name == 'trunk' or 'rpn' in spec else None
+            for name in ('trunk', 'head')
+        )
+        return cls(trunk, head, spec, ModelInfo.from_json(archive.info))
 
     def __call__(self, images: ndarray) -> list[ndarray]:
         found = [self._one(image) for image in images]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shufflenet_det.data.pixels import MAX_PIXELS
+
 from .fields import (
-    COUNT,
     OBJECT,
     Rule,
     are_numbers,
     check,
+    is_int,
     is_number,
     one_of,
     refuse_unknown,
     shown,
+    up_to,
 )
 
 
@@ -41,6 +44,7 @@ def _number(above: float = float('-inf')) -> Rule:
     return (lambda value: is_number(value, above)), f'a finite number above {above}'
 
 
+COUNT = up_to(2**20)
 SHARE: Rule = (lambda value: is_number(value) and 0 <= value <= 1), '0 to 1'
 ANCHORS = dict(anchors=_levels(4, float('-inf')), pre=COUNT, min_size=_number())
 STRIDES: Rule = (
@@ -54,7 +58,7 @@ BOXES = dict(bins=dict(project=_numbers(float('-inf'))), distances={}, deltas=CO
 KINDS: dict[str, dict[str, dict[str, Rule]]] = {
     'rpn': dict(
         rpn=dict(**ANCHORS, strides=STRIDES, max=COUNT, iou=SHARE, **CODER),
-        roi=dict(bins=COUNT, samples=COUNT, mode=one_of(('avg', 'max')), finest=_number(0),
+        roi=dict(bins=up_to(64), samples=up_to(16), mode=one_of(('avg', 'max')), finest=_number(0),
                  scales=_numbers(0)),
         box=NMS | CODER,
     ),
@@ -63,10 +67,12 @@ KINDS: dict[str, dict[str, dict[str, Rule]]] = {
 """What a selection is told by -> its parts and their fields."""
 
 
-SIDES: Rule = (
-    (lambda value: isinstance(value, list) and len(value) == 2 and all(map(COUNT[0], value))),
-    'height and width in px',
-)
+def _are_sides(value: object) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(map(is_int, value))
+    return pair and min(value) > 0 and value[0] * value[1] <= MAX_PIXELS
+
+
+SIDES: Rule = _are_sides, f'height and width above 0, of a product up to {MAX_PIXELS}'
 SIZES = dict(canvas=SIDES, largest=SIDES)
 """Of images, where a runtime needs to know: the one that all are padded to, or the largest."""
 

@@ -12,7 +12,9 @@ from typing import Protocol
 from numpy import ndarray
 
 from shufflenet_det.data.coco import check_predictions
+from shufflenet_det.data.pixels import MAX_PIXELS
 
+from .fields import check_whole
 from .sources import Source, open_source
 
 Detections = tuple[ndarray, ndarray, ndarray]
@@ -35,10 +37,9 @@ def scale_to(scale: Sequence[int], size: int) -> tuple[int, int]:
     """A scale of `Resize` with its longer side at ``size`` px.
 
     Raises:
-        ValueError: If size is under 32, the stride of the last stage.
+        ValueError: If size is no whole number of px, or under 32, the stride of the last stage.
     """
-    if size < 32:
-        raise ValueError(f'size {size}: give the longer side of the input in px, 32 at least')
+    check_whole('size, the longer side of the input in px,', size, 32, MAX_PIXELS)
     return tuple(round(side * size / max(scale)) for side in scale)
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from pycocotools.coco import COCO
 
 from shufflenet_det.bench.runtimes import run
@@ -15,12 +16,14 @@ from shufflenet_det.bench.runtimes.fresh import ProcessFailed, run_fresh
 from shufflenet_det.bench.runtimes.plan import (
     CASES,
     PACKAGES,
+    RANDOM,
     REFERENCE,
     Case,
     Target,
     targets,
 )
 from shufflenet_det.bench.runtimes.run import Places, compare, time_all
+from shufflenet_det.bench.runtimes.weights import random_detector
 from shufflenet_det.bench.tables import markdown
 from shufflenet_det.bench.views import tables_of
 from shufflenet_det.deploy.formats import FORMATS
@@ -66,7 +69,7 @@ class Exports:
 def places(tmp_path, monkeypatch) -> Places:
     """Where every runtime finds the same but OpenCV, which ends the process."""
 
-    def fresh(task, files, images, threads):
+    def fresh(task, files, images, threads, seconds=None):
         if task == 'measure':
             return {name: dict(median_ms=10.0 / threads) for name in files}
         if 'opencv' in files:
@@ -87,7 +90,8 @@ def places(tmp_path, monkeypatch) -> Places:
     monkeypatch.setattr(run, 'Exports', Exports)
     split = SimpleNamespace(coco=coco, paths=[tmp_path / 'a.jpg'])
     monkeypatch.setattr(run, 'Split', lambda *_: split)
-    monkeypatch.setattr(run, 'detector_files', lambda *_: ((checkpoint, checkpoint), 'epoch_3'))
+    monkeypatch.setattr(run, 'detector_files', lambda *_: (checkpoint, checkpoint))
+    monkeypatch.setattr(Case, 'weights', lambda *_: 'epoch_3')
     return Places(tmp_path, tmp_path, tmp_path, tmp_path / 'out.json')
 
 
@@ -104,6 +108,24 @@ def test_rows_hold_parity_ap_size_and_memory(places):
     assert row['ap'] == pytest.approx(1)
     assert (row['size_bytes'], row['peak_memory_bytes']) == (4, 2**20)
     assert row['weights'] == 'epoch_3'
+
+
+def test_ap_of_random_weights_is_not_stated(places, monkeypatch):
+    monkeypatch.setattr(Case, 'weights', lambda *_: RANDOM)
+    compare([CASE], places, only='ncnn fp32')
+    row = rows_of(places)['ncnn']
+    assert (row['weights'], row['ap'], row['same']) == (RANDOM, None, 1)
+    (table,) = tables_of(json.loads(places.out.read_text()))
+    assert 'random weights' in table.caption
+
+
+def test_rows_of_other_weights_are_made_again(places, monkeypatch):
+    compare([CASE], places, only='mnn fp32')
+    monkeypatch.setattr(Case, 'weights', lambda *_: 'epoch_4')
+    time_all([CASE], places)
+    assert 'times' not in rows_of(places)['mnn']
+    compare([CASE], places, only='mnn fp32')
+    assert rows_of(places)['mnn']['weights'] == 'epoch_4'
 
 
 def test_a_runtime_that_fails_is_a_row_with_its_error(places):
@@ -130,6 +152,29 @@ def test_times_come_to_the_rows_that_are_there(places):
         '1': dict(median_ms=10.0),
         '2': dict(median_ms=5.0),
     }
+
+
+def test_times_of_some_rows(places):
+    compare([CASE], places, precisions=['fp32'])
+    time_all([CASE], places, only='onnx')
+    assert [name for name, row in rows_of(places).items() if 'times' in row] == ['onnx']
+
+
+def test_rows_stand_in_the_order_of_runtimes(places):
+    for name in ('mnn fp32', 'mnn fp16', 'pytorch', 'onnx fp16', 'onnx fp32'):
+        compare([CASE], places, only=name)
+    (table,) = tables_of(json.loads(places.out.read_text()))
+    named = [' '.join(row[:2]) for row in table.rows]
+    assert named == ['pytorch fp32', 'onnx fp32', 'onnx fp16', 'mnn fp32', 'mnn fp16']
+
+
+def test_random_detector_is_made_once(tmp_path):
+    case = Case('lighthead_edge_0.5x_320', folder='edge')
+    config, checkpoint = random_detector(case, tmp_path, tmp_path)
+    content, when = checkpoint.read_bytes(), checkpoint.stat().st_mtime_ns
+    assert Config.fromfile(config).model.roi_head.bbox_head.num_classes == 3
+    assert random_detector(case, tmp_path, tmp_path) == (config, checkpoint)
+    assert (checkpoint.read_bytes(), checkpoint.stat().st_mtime_ns) == (content, when)
 
 
 def test_tables_show_every_row(places):

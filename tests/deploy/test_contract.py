@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from foreign import FOUND, GRAPHS, INFO, endless_loop, info, terabytes, write_model
+from foreign import FOUND, GRAPHS, INFO, METADATA, endless_loop, terabytes, write_model
 from paths import ROOT
 
+from shufflenet_det.deploy.archive import Archive
 from shufflenet_det.deploy.contract import check_content
 from shufflenet_det.deploy.onnx_wire import strange_parts
 from shufflenet_det.deploy.runtime import Detector
 
 IMAGE = np.zeros((12, 16, 3), np.uint8)
-RESIZE, NORMALISATION = INFO['resize'], INFO['normalisation']
-METADATA = {
-    'no JSON': ('{', 'not JSON'),
-    'a list': ([INFO], r'the whole is \[.*allowed is an object'),
-    '100,000 lists in each other': ('[' * 100_000, 'not JSON'),
-    'no classes': (info(classes=...), 'classes is missing'),
-    'classes null': (info(classes=None), 'classes is None, allowed is a list of names'),
-    'classes numbers': (info(classes=[1, 2]), r'classes is \[1, 2\]'),
-    'classes a string': (info(classes='disk'), "classes is 'disk'"),
-    'an empty name': (info(classes=['']), 'classes is'),
-    'no name at all': (info(classes=[]), 'classes is empty'),
-    'a newer key': (info(tiles=2), 'tiles is not known, allowed are output, .* newer version'),
-    'no resize': (info(resize=...), 'resize is missing'),
-    'resize a list': (info(resize=[64, 48]), r'resize is \[64, 48\], allowed is an object'),
-    'unknown output': (info(output='masks'), "output is 'masks', allowed is one of"),
-    'output a list': (info(output=['boxes']), 'output is'),
-    'unknown precision': (info(precision='int4'), "precision is 'int4'"),
-    'normalisation null': (info(normalisation=None), 'normalisation is None'),
-    'no mean': (info(normalisation=dict(NORMALISATION, mean=...)), 'normalisation.mean is'),
-    'std of 0': (info(normalisation=dict(NORMALISATION, std=[1, 0, 1])), 'normalisation.std is'),
-    'mean of NaN': (info(normalisation=dict(NORMALISATION, mean=[math.nan] * 3)), r'\.mean is'),
-    'divisor of 0': (info(normalisation=dict(NORMALISATION, pad_size_divisor=0)), 'divisor is 0'),
-    'flip a number': (info(normalisation=dict(NORMALISATION, bgr_to_rgb=1)), 'bgr_to_rgb is 1'),
-}  # fmt: skip
-METADATA |= {
-    f'{name} {value!r}': (info(resize=dict(RESIZE, **{name: value})), rf'resize\.{name} is ')
-    for name, value in [
-        ('interpolation', 'spline'), ('interpolation', None), ('keep_ratio', 'yes'),
-        ('keep_ratio', 1), ('scale', [0, 0]), ('scale', [-64, 48]), ('scale', [10**9, 10**9]),
-        ('scale', [math.nan, 48]), ('scale', ['64', '48']), ('scale', [64]), ('scale', 64),
-        ('scale', [64.5, 48]), ('scale', [True, True]), ('scale', None),
-    ]
-}  # fmt: skip
-"""Name -> metadata, what the message says."""
 
 
 def test_file_as_ours_is_opened(tmp_path):
@@ -95,6 +62,12 @@ def test_what_no_detector_gives_is_refused(tmp_path, name):
         detector(IMAGE)
 
 
+def test_another_number_of_images_is_refused(tmp_path):
+    detector = Detector(write_model(tmp_path / 'a.onnx'))
+    with pytest.raises(ValueError, match=r'a\.onnx: fails on images \(2, .* of 2 images'):
+        list(detector.each([IMAGE, IMAGE], batch=2))
+
+
 def test_graph_that_never_ends_is_refused(tmp_path):
     path = write_model(tmp_path / 'a.onnx', nodes=(endless_loop(),))
     with pytest.raises(ValueError, match=r'a\.onnx: .*operator Loop with a graph of its own'):
@@ -135,3 +108,54 @@ def test_onnx_runtime_writes_no_telemetry(tmp_path):
     environment = dict(HOME=str(home), XDG_CACHE_HOME=str(home), PYTHONPATH=str(ROOT))
     subprocess.run([sys.executable, '-c', code], env=environment, check=True)
     assert not list(home.rglob('*onnxruntime*'))
+
+
+def as_openvino(source: Path, path: Path) -> Path:
+    """The graph of an .onnx file as an archive for OpenVINO."""
+    openvino = pytest.importorskip('openvino')
+    graph = openvino.Core().read_model(source.read_bytes(), b'')
+    openvino.save_model(graph, path.with_suffix('.xml'), compress_to_fp16=False)
+    parts = {f'model.{end}': path.with_suffix(f'.{end}').read_bytes() for end in ('xml', 'bin')}
+    path.write_bytes(Archive('openvino', json.dumps(INFO), parts).to_bytes())
+    return path
+
+
+def test_graph_of_openvino_as_ours_is_opened(tmp_path):
+    detector = Detector(as_openvino(write_model(tmp_path / 'a.onnx'), tmp_path / 'a.zip'))
+    np.testing.assert_allclose(detector(IMAGE)[1], FOUND['scores'][0])
+
+
+@pytest.mark.parametrize('name', GRAPHS)
+def test_graph_of_openvino_with_other_values_is_refused(tmp_path, name):
+    source = write_model(tmp_path / 'a.onnx', **GRAPHS[name][0])
+    with pytest.raises(ValueError, match=r'a\.zip: its (in|out)puts are .*, expected .*; write'):
+        Detector(as_openvino(source, tmp_path / 'a.zip'))
+
+
+def test_graph_of_openvino_that_never_ends_is_refused(tmp_path):
+    source = write_model(tmp_path / 'a.onnx', nodes=(endless_loop(),))
+    with pytest.raises(ValueError, match=r'a\.zip: .*operator Loop with a graph of its own'):
+        Detector(as_openvino(source, tmp_path / 'a.zip'))
+
+
+@pytest.mark.parametrize('field', ['ir_version', 'opset'])
+def test_model_of_a_newer_onnx_is_refused(tmp_path, field):
+    path = write_model(tmp_path / 'a.onnx')
+    proto = onnx.load(path)
+    if field == 'opset':
+        proto.opset_import[0].version = 99
+    else:
+        proto.ir_version = 99
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(ValueError, match=r'a\.onnx: ONNX Runtime cannot load it .*; write it with'):
+        Detector(path)
+
+
+def test_thresholds_of_suppression_are_not_negative(exported):
+    """OpenCV 5 asserts that they are not."""
+    graph = onnx.load(exported.onnx).graph
+    constants = {value.name: value for value in graph.initializer}
+    constants |= {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == 'Constant'}
+    nodes = [node for node in graph.node if node.op_type == 'NonMaxSuppression']
+    found = [onnx.numpy_helper.to_array(constants[node.input[4]]) for node in nodes]
+    assert len(found) == 2 and min(map(float, found)) >= 0

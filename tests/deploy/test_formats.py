@@ -9,6 +9,7 @@ import pickle
 import re
 import sys
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ import numpy as np
 import onnx
 import pytest
 from mmengine.config import Config
-from small_detector import SCALE, Files
+from small_detector import CONFIGS, SCALE, Files
 
 from shufflenet_det.deploy.archive import MEMBER, Archive
 from shufflenet_det.deploy.exporting import export
@@ -135,14 +136,35 @@ def test_a_forked_process_detects_the_same(written, images):
         assert_same(pool.apply_async(_detect, (images[0],)).get(60), expected)
 
 
+def _detect_in_threads(images: list[np.ndarray]) -> list[tuple]:
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(SHARED[0], images))
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no fork')
+def test_threads_of_a_forked_process_detect_the_same(written, images):
+    detector = Detector(written['single'])
+    expected = [detector(image) for image in images]
+    SHARED[:] = [detector]
+    with multiprocessing.get_context('fork').Pool(1) as pool:
+        found = pool.apply_async(_detect_in_threads, (images,)).get(60)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_same(ours, theirs)
+
+
+def test_two_detectors_in_threads_find_what_each_does_alone(written, images):
+    detectors = [Detector(written[form], num_threads=1) for form in CONFIGS]
+    expected = [[detector(image) for image in images] for detector in detectors]
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda detector: [detector(image) for image in images * 2], detectors)
+        for ours, theirs in zip(found, expected, strict=True):
+            for one, other in zip(ours, theirs * 2, strict=True):
+                assert_same(one, other)
+
+
 def test_a_detector_is_pickled(written, image):
     detector = Detector(written['single'])
     assert_same(pickle.loads(pickle.dumps(detector))(image), detector(image))
-
-
-def test_a_batch_below_one_is_refused(single):
-    with pytest.raises(ValueError, match='batch 0: give 1 or more'):
-        next(Detector(single.onnx).each([], 0))
 
 
 def changed(archive: Archive, **head: object) -> bytes:
@@ -172,11 +194,16 @@ FAULTS = {
     'no classes': (lambda a: changed(a, info=dict(json.loads(a.info), classes=[])), 'classes is'),
     'wrong selection': (lambda a: changed(a, selection=dict(rpn=1)), 'selection'),
     'no graph': (lambda a: replace(a, files={}).to_bytes(), r'is not in it; write it with'),
-    'foreign graph': (
-        lambda a: replace(a, files=dict.fromkeys(a.files, b'nonsense')).to_bytes(), 'write it with',
-    ),
+    'foreign graph': (lambda a: _with_graphs(a, lambda _: b'nonsense'), 'write it with'),
+    'empty graph': (lambda a: _with_graphs(a, lambda _: b''), 'write it with'),
+    'half a graph': (lambda a: _with_graphs(a, lambda own: own[: len(own) // 2]), 'write it with'),
+    'a graph of zeros': (lambda a: _with_graphs(a, lambda own: bytes(len(own))), 'write it with'),
 }  # fmt: skip
 """Name -> file made of an archive of ours, what the message says."""
+
+
+def _with_graphs(archive: Archive, change: Callable[[bytes], bytes]) -> bytes:
+    return replace(archive, files={k: change(v) for k, v in archive.files.items()}).to_bytes()
 
 
 def _altered(content: bytes) -> bytes:
@@ -191,6 +218,28 @@ def test_what_is_no_file_of_ours_is_refused(written, fault, tmp_path):
     path.write_bytes(make(Archive.from_bytes(written['single'].read_bytes())))
     with pytest.raises(ValueError, match=f'{re.escape(str(path))}: .*{message}'):
         Detector(path)
+
+
+def test_exchanged_graphs_are_refused(written, tmp_path):
+    archive = Archive.from_bytes(written['single'].read_bytes())
+    if FORMATS[archive.runtime].whole:
+        pytest.skip('one graph holds all')
+    other = dict(trunk='head', head='trunk')
+    names = {name: f'{other[name.split(".")[0]]}.{name.split(".")[1]}' for name in archive.files}
+    exchanged = {names[name]: content for name, content in archive.files.items()}
+    path = tmp_path / 'strange.zip'
+    path.write_bytes(replace(archive, files=exchanged).to_bytes())
+    with pytest.raises(ValueError, match=f'{re.escape(str(path))}: .*write it with'):
+        Detector(path)
+
+
+@pytest.mark.parametrize('form', CONFIGS)
+def test_fewer_classes_than_labels_are_refused(written, form, image, tmp_path):
+    archive = Archive.from_bytes(written[form].read_bytes())
+    path = tmp_path / 'strange.zip'
+    path.write_bytes(changed(archive, info=dict(json.loads(archive.info), classes=['circle'])))
+    with pytest.raises(ValueError, match=f'{re.escape(str(path))}: '):
+        Detector(path)(image)
 
 
 def test_providers_are_onnx_runtimes(written):

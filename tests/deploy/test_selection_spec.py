@@ -33,7 +33,8 @@ WRONG = [
     ('rpn', 'mean', [0, 0]), ('rpn', 'std', None), ('rpn', 'min_size', float('nan')),
     ('roi', 'bins', 0), ('roi', 'mode', 'sum'), ('roi', 'scales', []), ('roi', 'finest', 0),
     ('box', 'score', None), ('box', 'max', 0), ('dense', 'boxes', 'corners'),
-    ('dense', 'project', []), ('dense', 'min_size', 'no'),
+    ('dense', 'project', []), ('dense', 'min_size', 'no'), ('roi', 'samples', 2**20),
+    ('roi', 'bins', 2**20), ('rpn', 'mean', [10**400] * 4), ('dense', 'project', [1e39]),
 ]  # fmt: skip
 """Part, field, a value that is not allowed."""
 
@@ -72,6 +73,20 @@ def test_unknown_field_is_named():
     spec['dense']['tiles'] = 2
     with pytest.raises(ValueError, match=r'selection\.dense\.tiles is not known'):
         check_selection(spec)
+
+
+@pytest.mark.parametrize('name', ['canvas', 'largest'])
+@pytest.mark.parametrize('sides', [[2**20, 2**20], [0, 32], [320], ['32', '32'], [32.5, 32], None])
+def test_size_that_no_image_has_is_named(name, sides):
+    with pytest.raises(ValueError, match=rf'selection\.{name} is .*, allowed is height and width'):
+        check_selection(DENSE | {name: sides})
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_maps_that_are_not_finite_are_refused(value):
+    maps = [np.full((count, 2, 2), value, np.float32) for count in (3, 8)]
+    with pytest.raises(ValueError, match='the trunk gave values that are not finite'):
+        CLASSES['dense'](DENSE, 3, None)(maps, np.float32([32] * 4))
 
 
 def test_levels_are_counted():

@@ -28,6 +28,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--only', default='', help='rows whose name has this text')
     parser.add_argument('--precision', nargs='+', choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument('--times', action='store_true', help='time the rows that are there, anew')
+    parser.add_argument(
+        '--seconds', type=float, help='of the turns of a detector with a number of threads, about'
+    )
     return parser.parse_args(argv)
 
 
@@ -39,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(2)
     places = Places(args.photos, args.trainings, args.files, args.out)
     if args.times:
-        time_all(CASES, places)
+        time_all(CASES, places, args.only, args.precision, args.seconds)
     else:
         compare(CASES, places, args.only, args.precision)
     for table in tables(result(args.out)):

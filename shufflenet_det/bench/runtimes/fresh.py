@@ -27,7 +27,11 @@ class ProcessFailed(RuntimeError):
 
 
 def run_fresh(
-    task: str, files: Mapping[str, Sequence[str]], images: Sequence[Path], threads: int
+    task: str,
+    files: Mapping[str, Sequence[str]],
+    images: Sequence[Path],
+    threads: int,
+    seconds: float | None = None,
 ) -> dict:
     """Do a task of :data:`TASKS` in a new process.
 
@@ -36,6 +40,7 @@ def run_fresh(
         files: Name -> an exported file, or a config and its checkpoint.
         images: Pictures.
         threads: Of each runtime.
+        seconds: That turns may take, about; None where none are limited.
 
     Raises:
         ProcessFailed: If it ends with an error, or is killed, saying how.
@@ -44,7 +49,8 @@ def run_fresh(
 
     with tempfile.TemporaryDirectory() as folder:
         job, out = Path(folder, 'job.json'), Path(folder, 'out.pkl')
-        content = dict(task=task, files=files, images=list(map(str, images)), threads=threads)
+        content = dict(task=task, files=files, images=list(map(str, images)), threads=threads,
+                       seconds=seconds)  # fmt: skip
         job.write_text(json.dumps(content), encoding='utf-8')
         command = [sys.executable, '-m', NAME, str(job), str(out)]
         own = os.environ | variables(threads, 'passive')
@@ -56,7 +62,9 @@ def run_fresh(
         return pickle.loads(out.read_bytes())
 
 
-def detect(files: Mapping[str, Sequence[str]], images: Sequence[str], threads: int) -> dict:
+def detect(
+    files: Mapping[str, Sequence[str]], images: Sequence[str], threads: int, seconds: None
+) -> dict:
     """Detections of one file in each picture, and the most memory that the process held (bytes)."""
     ((_, paths),) = files.items()
     predictor = _open(paths, threads)
@@ -71,7 +79,9 @@ def peak_bytes() -> int | None:
     return int(sizes[0]) * 1024 if sizes else None
 
 
-def measure(files: Mapping[str, Sequence[str]], images: Sequence[str], threads: int) -> dict:
+def measure(
+    files: Mapping[str, Sequence[str]], images: Sequence[str], threads: int, seconds: float | None
+) -> dict:
     """Times of every file on the same pictures in turn, the runtimes interleaved."""
     import torch
 
@@ -83,7 +93,9 @@ def measure(files: Mapping[str, Sequence[str]], images: Sequence[str], threads: 
     runs = {name: _on_pictures(_open(paths, threads), pictures) for name, paths in files.items()}
     if runs:
         runs[REPEAT] = next(iter(runs.values()))
-    return {timing.name: timing for timing in interleaved(runs, untraced=tuple(runs))}
+    return {
+        timing.name: timing for timing in interleaved(runs, seconds=seconds, untraced=tuple(runs))
+    }
 
 
 def _on_pictures(predictor: Callable, pictures: Sequence) -> Callable[[], object]:

@@ -12,7 +12,8 @@ from shufflenet_det.deploy.formats import FORMATS
 SPLIT = 'test'
 REFERENCE = 'pytorch'
 """What the runtimes are compared with, a row of its own."""
-
+RANDOM = 'random'
+"""Weights of a detector that was not trained."""
 
 PACKAGES = {
     REFERENCE: 'torch',
@@ -29,15 +30,17 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Case:
-    """A detector of configs/photos.
+    """A detector.
 
     Args:
         config: Its name.
         data: The set that it is trained and compared on.
+        folder: Of its config below configs/.
     """
 
     config: str
     data: str = 'bccd'
+    folder: str = 'photos'
 
     @property
     def photos(self) -> PhotoSet:
@@ -53,12 +56,19 @@ class Case:
         checkpoint = folder / Path(note.read_text(encoding='utf-8').strip()).name
         return (folder / f'{self.config}.py', checkpoint) if checkpoint.is_file() else None
 
+    def weights(self, work: Path) -> str:
+        """Where its weights are from, as the rows say it."""
+        trained = self.trained(work)
+        return trained[1].stem if trained else RANDOM
+
 
 CASES = (
     Case('lighthead_fpn_1.0x_320'),
     Case('lighthead_single_1.0x_320'),
     Case('lighthead_fpn_0.5x_320'),
     Case('lighthead_single_0.5x_320'),
+    Case('lighthead_edge_1.0x_320', folder='edge'),
+    Case('lighthead_edge_0.5x_320', folder='edge'),
     Case('gfl_1.0x_320'),
     Case('retinanet_1.0x_320'),
     Case('rtmdet_1.0x_320'),

@@ -16,7 +16,7 @@ from shufflenet_det.deploy.model_info import PRECISIONS
 
 from .files import Exports
 from .fresh import run_fresh
-from .plan import PACKAGES, REFERENCE, SPLIT, Case, Target, targets
+from .plan import PACKAGES, RANDOM, REFERENCE, SPLIT, Case, Target, targets
 from .weights import random_detector
 
 KIND = 'runtimes'
@@ -54,66 +54,85 @@ def compare(
         precisions: Of the rows.
     """
     for case in cases:
-        done = {row['name'] for row in read_rows(places.out) if 'error' not in row}
-        missing = [
-            target for target in targets()
-            if target.row_name(case) not in done and only in target.row_name(case)
-            and target.precision in precisions
-        ]  # fmt: skip
+        done, wanted = _rows(case, places), _wanted(case, only, precisions)
+        missing = [target for target in wanted if target.row_name(case) not in done]
         if missing:
             _compare(case, missing, places)
 
 
+def _rows(case: Case, places: Places) -> dict[str, dict]:
+    """Rows of a detector with the weights that there are now, which did not fail, by name."""
+    weights = case.weights(places.work)
+    return {
+        row['name']: row for row in read_rows(places.out)
+        if 'error' not in row and row['detector'] == case.config and row['weights'] == weights
+    }  # fmt: skip
+
+
+def _wanted(case: Case, only: str, precisions: Sequence[str]) -> list[Target]:
+    return [
+        target for target in targets()
+        if only in target.row_name(case) and target.precision in precisions
+    ]  # fmt: skip
+
+
 def _compare(case: Case, missing: Sequence[Target], places: Places) -> None:
-    files, origin = detector_files(case, places)
+    files = detector_files(case, places)
     test = Split(places.root, case.data, SPLIT)
     first = Target(REFERENCE, 'fp32')
     exports = Exports(*files, places.files)
     expected = None
     for target in [first, *(target for target in missing if target != first)]:
         row = dict(name=target.row_name(case), detector=case.config, data=case.data,
-                   weights=origin, **asdict(target))  # fmt: skip
+                   weights=case.weights(places.work), **asdict(target))  # fmt: skip
         try:
             paths = files if target == first else [exports.file(target, case, places.root)]
             fresh = run_fresh('detect', {target.runtime: list(map(str, paths))}, test.paths, 1)
             found = dict(zip(test.coco.imgs, fresh['found'], strict=True))
             expected = expected or found
-            row |= _figures(target, paths, found, expected, fresh, case, test)
+            row |= _figures(target, paths, found, expected, fresh)
+            trained = row['weights'] != RANDOM
+            row['ap'] = coco_ap(found, case.photos.classes, test.coco)[0] if trained else None
         except Exception as error:  # a row that fails is a row; runtimes share no exception
             row['error'] = f'{type(error).__name__}: {error}'.split('\n')[0][:300]
             traceback.print_exc()
         if target in missing:
             keep(places.out, KIND, [row])
         print(row['name'], row.get('error') or f'{row["same"]} of {row["detections"]} same, AP '
-              f'{row["ap"]:.4f}', flush=True)  # fmt: skip
+              f'{row["ap"]}', flush=True)  # fmt: skip
         if expected is None:
             return
 
 
 def _figures(
-    target: Target,
-    paths: Sequence[Path],
-    found: Found,
-    expected: Found,
-    fresh: dict,
-    case: Case,
-    test: Split,
+    target: Target, paths: Sequence[Path], found: Found, expected: Found, fresh: dict
 ) -> dict:
     return dict(
         version=runtime_version(target.runtime), size_bytes=Path(paths[-1]).stat().st_size,
         peak_memory_bytes=fresh['peak_memory_bytes'], **asdict(parity(found, expected)),
-        ap=coco_ap(found, case.photos.classes, test.coco)[0],
     )  # fmt: skip
 
 
-def time_all(cases: Iterable[Case], places: Places) -> None:
-    """Times of the rows that are there, the runtimes of a detector interleaved, each anew."""
+def time_all(
+    cases: Iterable[Case],
+    places: Places,
+    only: str = '',
+    precisions: Sequence[str] = PRECISIONS,
+    seconds: float | None = None,
+) -> None:
+    """Times of the rows that are there, the runtimes of a detector interleaved, each anew.
+
+    Args:
+        cases, places, only, precisions: As of :func:`compare`.
+        seconds: Of a detector's turns with a number of threads, about.
+    """
     for case in cases:
-        rows = {row['name']: row for row in read_rows(places.out) if 'error' not in row}
-        own = {t: rows[t.row_name(case)] for t in targets() if t.row_name(case) in rows}
+        rows = _rows(case, places)
+        wanted = {target: target.row_name(case) for target in _wanted(case, only, precisions)}
+        own = {target: rows[name] for target, name in wanted.items() if name in rows}
         if not own:
             continue
-        detector, _ = detector_files(case, places)
+        detector = detector_files(case, places)
         exports = Exports(*detector, places.files)
         files = {
             row['name']: list(map(str, detector if target.runtime == REFERENCE else
@@ -122,20 +141,17 @@ def time_all(cases: Iterable[Case], places: Places) -> None:
         }  # fmt: skip
         images = Split(places.root, case.data, SPLIT).paths[:TIMED_IMAGES]
         for threads in THREADS:
-            times = run_fresh('measure', files, images, threads)
-            for name, row in rows.items():
-                if name in times:
-                    row.setdefault('times', {})[str(threads)] = times[name]
+            times = run_fresh('measure', files, images, threads, seconds)
+            for row in own.values():
+                row.setdefault('times', {})[str(threads)] = times[row['name']]
             print(f'{case.config}, {threads} threads: timed', flush=True)
         keep(places.out, KIND, own.values())
 
 
-def detector_files(case: Case, places: Places) -> tuple[tuple[Path, Path], str]:
-    """Config and checkpoint, and where the weights are from."""
+def detector_files(case: Case, places: Places) -> tuple[Path, Path]:
+    """Config and checkpoint."""
     trained = case.trained(places.work)
-    if trained:
-        return trained, trained[1].stem
-    return random_detector(case, places.root, places.files), 'random'
+    return trained or random_detector(case, places.root, places.files)
 
 
 def runtime_version(name: str) -> str | None:

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from shufflenet_det.bench.tables import Cell, Table
 from shufflenet_det.bench.timing_columns import MIB
+from shufflenet_det.deploy.model_info import PRECISIONS
+
+from .plan import PACKAGES, RANDOM
 
 HEADER = (
     'runtime', 'precision', 'same, %', 'of', 'added', 'apart by px', 'by score', 'AP',
@@ -16,7 +19,7 @@ HEADER = (
 def tables(result: Mapping) -> Iterator[Table]:
     """A table for each detector."""
     for detector in dict.fromkeys(row['detector'] for row in result['rows']):
-        rows = [row for row in result['rows'] if row['detector'] == detector]
+        rows = sorted((row for row in result['rows'] if row['detector'] == detector), key=_place)
         counts = {row['images'] for row in rows if 'images' in row}
         yield Table(
             detector,
@@ -28,8 +31,12 @@ def tables(result: Mapping) -> Iterator[Table]:
         )  # fmt: skip
 
 
+def _place(row: Mapping) -> tuple[int, int]:
+    return list(PACKAGES).index(row['runtime']), PRECISIONS.index(row['precision'])
+
+
 def _weights(origin: str) -> str:
-    return 'random weights' if origin == 'random' else f'trained ({origin})'
+    return 'random weights' if origin == RANDOM else f'trained ({origin})'
 
 
 def _cells(row: Mapping) -> tuple[Cell, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from torch import nn
 
 from shufflenet_det.bench.photos.training import Run, begin
 from shufflenet_det.bench.untrained import SPREADS, spread_outputs, vary_norms
+from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.integration.config_scope import config_root
+from shufflenet_det.training.launch import load_config
 
-from .plan import Case
+from .plan import RANDOM, Case
 
 LAST_LAYER = re.compile(r'bbox_head\.[a-z]+_(cls|reg)(?:\.\d+)?')
 DENSE_SPREADS = dict(cls=2.0, reg=0.3)
@@ -22,24 +26,38 @@ DENSE_SPREADS = dict(cls=2.0, reg=0.3)
 
 
 def random_detector(case: Case, root: Path, work: Path) -> tuple[Path, Path]:
-    """Config and checkpoint of a detector with fresh weights, the same each time.
+    """Config and checkpoint of a detector with fresh weights, made once, the same each time.
 
     Args:
         case: Which.
         root: Folder of the sets of photographs.
         work: Where the files go.
     """
+    folder = work / f'{case.data}-{case.config}-{RANDOM}'
+    config, checkpoint = folder / f'{case.config}.py', folder / f'{RANDOM}.pth'
+    if checkpoint.is_file():
+        return config, checkpoint
     register_all_modules()
-    folder = work / f'{case.data}-{case.config}-random'
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(case.data, case.config, changes={'model.backbone.init_cfg': None})
-    config, checkpoint = begin(run, folder, root), folder / 'random.pth'
+    _write_config(case, root, config)
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(config).model).eval()
     spread(model)
     meta = dict(dataset_meta=dict(classes=case.photos.classes))
-    torch.save(dict(meta=meta, state_dict=model.state_dict()), checkpoint)
+    buffer = io.BytesIO()
+    torch.save(dict(meta=meta, state_dict=model.state_dict()), buffer)
+    replace_file(checkpoint, buffer.getvalue())
     return config, checkpoint
+
+
+def _write_config(case: Case, root: Path, path: Path) -> None:
+    fresh = {'model.backbone.init_cfg': None}
+    if case.folder == 'photos':
+        begin(Run(case.data, case.config, changes=fresh), path.parent, root)
+        return
+    classes = {'model.roi_head.bbox_head.num_classes': len(case.photos.classes)}
+    source = config_root('shufflenet_det') / case.folder / path.name
+    load_config(source, fresh | classes).dump(path)
 
 
 @torch.no_grad()

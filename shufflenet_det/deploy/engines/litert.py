@@ -6,20 +6,24 @@ import threading
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.schema_py_generated import ModelT
 from numpy import ndarray
 
 from ..archive import Archive
+from ..contract import check_part, numbered
 from ..selection import SplitDetector
 
 
 class _Net:
     """A graph of one size; fewer RoIs than it takes are padded."""
 
-    def __init__(self, content: bytes, num_threads: int) -> None:
+    def __init__(self, content: bytes, part: str, outputs: list[str], num_threads: int) -> None:
+        _check_flatbuffer(content)
         self.net = Interpreter(model_content=content, num_threads=num_threads or 1)
+        given, self.found = self.net.get_input_details(), self.net.get_output_details()
+        check_part(part, numbered('in', given), numbered('out', self.found), outputs)
         self.net.allocate_tensors()
-        (self.given,) = self.net.get_input_details()
-        self.found = self.net.get_output_details()
+        (self.given,) = given
         self.lock = threading.Lock()
 
     def __call__(self, values: ndarray) -> list[ndarray]:
@@ -31,12 +35,20 @@ class _Net:
             return [self.net.get_tensor(one['index'])[:count] for one in self.found]
 
 
+def _check_flatbuffer(content: bytes) -> None:
+    """Refuse what the interpreter, which follows every offset, would read beyond the end of."""
+    try:
+        ModelT.InitFromPackedBuf(content, 0)
+    except Exception as error:  # struct's and NumPy's, by what lies beyond the end
+        raise ValueError(f'cut, or no flatbuffer of LiteRT ({error})') from error
+
+
 class LitertEngine:
     """A trunk and, of two-stage detectors, a head."""
 
     def __init__(self, archive: Archive, num_threads: int) -> None:
-        def load(name: str) -> _Net:
-            return _Net(archive.files[f'{name}.tflite'], num_threads)
+        def load(name: str, outputs: list[str]) -> _Net:
+            return _Net(archive.files[f'{name}.tflite'], name, outputs, num_threads)
 
         self.detect = SplitDetector.of(archive, load)
 

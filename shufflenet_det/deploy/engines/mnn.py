@@ -11,8 +11,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..archive import Archive
+from ..contract import INPUT
 from ..selection import SplitDetector
-from ..selection_spec import output_names
 
 
 class _Net:
@@ -25,7 +25,7 @@ class _Net:
             self.manager = MNN.nn.create_runtime_manager((settings,))
             try:
                 self.net = MNN.nn.load_module_from_file(
-                    str(path), ['in0'], outputs, runtime_manager=self.manager
+                    str(path), [INPUT], outputs, runtime_manager=self.manager
                 )
             except SystemError as error:
                 raise ValueError('not a graph of MNN') from error
@@ -49,8 +49,7 @@ class MnnEngine:
     """A trunk and, of two-stage detectors, a head."""
 
     def __init__(self, archive: Archive, num_threads: int) -> None:
-        def load(name: str) -> _Net:
-            outputs = output_names(archive.selection, name)
+        def load(name: str, outputs: list[str]) -> _Net:
             return _Net(archive.files[f'{name}.mnn'], outputs, num_threads)
 
         self.detect = SplitDetector.of(archive, load)

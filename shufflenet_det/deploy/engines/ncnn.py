@@ -11,12 +11,17 @@ import numpy as np
 from numpy import ndarray
 
 from ..archive import Archive
+from ..contract import INPUT, check_part
 from ..selection import Graph, SplitDetector
+from .ncnn_param import check_param
 
 
 class _Net:
-    def __init__(self, files: Mapping[str, bytes], name: str, num_threads: int) -> None:
-        self.net = ncnn.Net()
+    def __init__(
+        self, files: Mapping[str, bytes], name: str, outputs: list[str], num_threads: int
+    ) -> None:
+        check_param(files[f'{name}.param'])
+        self.net, self.outputs = ncnn.Net(), outputs
         self.net.opt.num_threads = num_threads or 1  # more hang in a forked process
         for option in ('use_fp16_packed', 'use_fp16_storage', 'use_fp16_arithmetic',
                        'use_bf16_storage', 'use_vulkan_compute'):  # fmt: skip
@@ -27,12 +32,13 @@ class _Net:
                 path.write_bytes(files[path.name])
                 if status := load(str(path)):
                     raise ValueError(f'status {status} from {path.name}')
-        self.outputs = sorted(self.net.output_names(), key=lambda text: int(text[3:]))
+        found = sorted(self.net.output_names(), key=lambda text: (len(text), text))
+        check_part(name, self.net.input_names(), found, outputs)
 
     def run(self, values: ndarray) -> list[ndarray]:
         """Outputs without the axis of images."""
         extractor = self.net.create_extractor()
-        extractor.input('in0', ncnn.Mat(values).clone())
+        extractor.input(INPUT, ncnn.Mat(values).clone())
         found = []
         for name in self.outputs:
             status, mat = extractor.extract(name)
@@ -49,8 +55,8 @@ class NcnnEngine:
         self.files, self.num_threads = archive.files, num_threads
         self.detect = SplitDetector.of(archive, self._graph)
 
-    def _graph(self, name: str) -> Graph:
-        run = _Net(self.files, name, self.num_threads).run
+    def _graph(self, name: str, outputs: list[str]) -> Graph:
+        run = _Net(self.files, name, outputs, self.num_threads).run
         if name == 'trunk':
             return lambda images: [value[None] for value in run(images[0])]
 

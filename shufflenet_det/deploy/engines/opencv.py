@@ -9,14 +9,16 @@ import numpy as np
 from numpy import ndarray
 
 from ..archive import Archive
-from ..contract import check_content
+from ..contract import INPUT, check_content, check_part
+from ..onnx_wire import GRAPH_INPUT, GRAPH_OUTPUT, value_names
 from ..selection import SplitDetector
-from ..selection_spec import output_names
 
 
 class _Net:
-    def __init__(self, content: bytes, outputs: list[str]) -> None:
+    def __init__(self, content: bytes, part: str, outputs: list[str]) -> None:
         check_content(content)
+        given, found = (value_names(content, kind) for kind in (GRAPH_INPUT, GRAPH_OUTPUT))
+        check_part(part, given, found, outputs)
         self.net = cv2.dnn.readNetFromONNX(
             np.frombuffer(content, np.uint8), engine=cv2.dnn.ENGINE_NEW
         )
@@ -24,7 +26,7 @@ class _Net:
 
     def __call__(self, values: ndarray) -> list[ndarray]:
         with self.lock:
-            self.net.setInput(np.ascontiguousarray(values), 'in0')
+            self.net.setInput(np.ascontiguousarray(values), INPUT)
             return [value.copy() for value in self.net.forward(self.outputs)]
 
 
@@ -37,8 +39,8 @@ class OpencvEngine:
         if num_threads:
             cv2.setNumThreads(num_threads)
 
-        def load(name: str) -> _Net:
-            return _Net(archive.files[f'{name}.onnx'], output_names(archive.selection, name))
+        def load(name: str, outputs: list[str]) -> _Net:
+            return _Net(archive.files[f'{name}.onnx'], name, outputs)
 
         self.detect = SplitDetector.of(archive, load)
 

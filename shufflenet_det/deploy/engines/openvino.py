@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 import openvino
 from numpy import ndarray
 
 from ..archive import Archive
+from ..contract import check_graph
+from ..formats import ForeignFile
+from ..model_info import ModelInfo
 
 XML, BIN = 'model.xml', 'model.bin'
+
+
+TYPES = dict(u8='tensor(uint8)', f32='tensor(float)', i64='tensor(int64)')
+"""Name of a type -> as ONNX Runtime writes it."""
+BODIES = ('If', 'Loop', 'TensorIterator')
+"""Operators that hold a graph of their own, which may never end."""
+
+
+@dataclass(frozen=True)
+class _Value:
+    """An input or an output, as ``contract.Value``."""
+
+    name: str
+    type: str
+    shape: list[int | None]
+
+    @classmethod
+    def of(cls, port: openvino.Output) -> _Value:
+        kind, shape = port.get_element_type().get_type_name(), port.get_partial_shape()
+        sizes = [] if shape.rank.is_dynamic else shape
+        return cls(
+            ', '.join(sorted(port.get_names())), TYPES.get(kind, kind),
+            [None if size.is_dynamic else size.get_length() for size in sizes],
+        )  # fmt: skip
+
+
+def _check_model(model: openvino.Model, output: str) -> None:
+    strange = {op.get_type_name() for op in model.get_ops()} & set(BODIES)
+    if strange:
+        raise ForeignFile(f'it has an operator {min(strange)} with a graph of its own')
+    check_graph(*(list(map(_Value.of, ports)) for ports in (model.inputs, model.outputs)), output)
 
 
 class OpenvinoEngine:
@@ -18,6 +53,7 @@ class OpenvinoEngine:
     def __init__(self, archive: Archive, num_threads: int) -> None:
         core = openvino.Core()
         model = core.read_model(archive.files[XML], archive.files[BIN])
+        _check_model(model, ModelInfo.from_json(archive.info).output)
         settings = {'INFERENCE_PRECISION_HINT': 'f32'}
         if num_threads:
             settings['INFERENCE_NUM_THREADS'] = num_threads
