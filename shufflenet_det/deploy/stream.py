@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
@@ -14,7 +15,7 @@ from numpy import ndarray
 from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.pixels import MAX_PIXELS
 
-from .fields import check_whole
+from .fields import check_whole, shown
 from .sources import Source, open_source
 
 Detections = tuple[ndarray, ndarray, ndarray]
@@ -68,8 +69,11 @@ def find_in(
     """What a predictor finds in every frame of a source, one by one.
 
     Raises:
-        OSError, ValueError: As ``sources.open_source``; if a prediction is undefined, e.g. NaN.
+        OSError, ValueError: As ``sources.open_source``; if a prediction is undefined, e.g. NaN, or
+            the threshold is none.
     """
+    if not isinstance(score_thr, Real) or not 0 <= score_thr <= 1:
+        raise ValueError(f'score_thr is {shown(score_thr)}, allowed is 0 to 1')
     for frame in source if isinstance(source, Source) else open_source(source):
         start = perf_counter()
         boxes, scores, labels = predictor(frame.pixels)

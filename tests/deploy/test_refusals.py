@@ -1,4 +1,4 @@
-"""What is no file, no option and no image is refused in one line that says what is allowed."""
+"""What is no file of ours and no option is refused in one line that says what is allowed."""
 
 from __future__ import annotations
 
@@ -163,63 +163,3 @@ def test_size_of_a_file_that_does_not_resize_is_refused(tmp_path):
     path = write_model(tmp_path / 'a.onnx', info(resize=None))
     with pytest.raises(ValueError, match=r'a\.onnx: takes images as they are'):
         Detector(path, size=64)
-
-
-IMAGES = {
-    'grey': IMAGE[..., 0],
-    'grey with an axis': IMAGE[..., :1],
-    'RGBA': np.zeros((12, 16, 4), np.uint8),
-    'several': IMAGE[None],
-    '16 bit': IMAGE.astype(np.uint16),
-    'signed': IMAGE.astype(np.int8),
-    'float': IMAGE / 255,
-    'true and false': IMAGE.astype(bool),
-    'objects': IMAGE.astype(object),
-    'no row': IMAGE[:0],
-    'no column': IMAGE[:, :0],
-    'no channel': IMAGE[..., :0],
-    'a number': np.uint8(3),
-    'a list': IMAGE.tolist(),
-    'bytes': IMAGE.tobytes(),
-    'Pillow': Image.fromarray(IMAGE),
-    'torch': torch.from_numpy(IMAGE),
-    'none': None,
-}
-"""Name -> what is no BGR image."""
-
-
-@pytest.mark.parametrize('name', IMAGES)
-def test_what_is_no_image_is_refused(path, name):
-    message = r'must be a BGR array \(H, W, 3\) of uint8, .* or the path of an image file; got '
-    with pytest.raises(ValueError, match=message):
-        Detector(path)(IMAGES[name])
-
-
-@pytest.mark.parametrize('given', ['a.jpg', Path('a.jpg'), IMAGE, IMAGE[..., 0], None, 3, b'a.jpg'])
-def test_one_image_in_place_of_several_is_refused(path, given):
-    message = f'a list or an iterator of images is needed, got {type(given).__name__}; call'
-    with pytest.raises(ValueError, match=message):
-        Detector(path).each(given)
-
-
-@pytest.mark.parametrize('batch', [0, -1, 2.5, '2', None, True])
-def test_batch_that_is_no_number_above_0_is_refused(path, batch):
-    with pytest.raises(ValueError, match='batch is .*, allowed is 1 to'):
-        Detector(path).each([IMAGE], batch)
-
-
-@pytest.mark.parametrize('none', [[], (), iter([]), np.zeros((0, 12, 16, 3), np.uint8), {}])
-def test_no_image_gives_no_detections(path, none):
-    assert list(Detector(path).each(none, 4)) == []
-
-
-def test_images_of_an_array_are_taken_one_by_one(path):
-    found = list(Detector(path).each(np.stack([IMAGE] * 3)))
-    assert [len(boxes) for boxes, _, _ in found] == [2] * 3
-
-
-def test_wrong_image_among_others_is_refused_after_those_before_it(path):
-    frames = Detector(path).each([IMAGE, IMAGE[..., 0]])
-    assert len(next(frames)[0]) == 2
-    with pytest.raises(ValueError, match='must be a BGR array'):
-        next(frames)
