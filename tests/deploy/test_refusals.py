@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_archive_that_is_cut_anywhere_is_refused():
             Archive.from_bytes(content[:length])
 
 
-def test_archive_that_is_altered_anywhere_is_refused_or_the_same():
+def test_archive_that_is_altered_anywhere_is_refused_or_lacks_a_file():
     archive = Archive('ncnn', '{}', {'trunk.param': b'7767517'}, {})
     content = archive.to_bytes()
     for place in range(len(content)):
@@ -92,7 +93,8 @@ def test_archive_that_is_altered_anywhere_is_refused_or_the_same():
             read = Archive.from_bytes(altered)
         except ValueError:
             continue
-        assert read == archive
+        assert read.files.items() <= archive.files.items()
+        assert replace(read, files=archive.files) == archive
 
 
 @pytest.mark.parametrize('name', [name for name in METADATA if METADATA[name][0] != '{'])
