@@ -11,22 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
-from shufflenet_det.checkpoints.published import packaged_file
 from shufflenet_det.data.pixels import as_image, pad_thin
 
-from .archive import MAGIC, MEMBER, Archive
 from .contract import check_detections
-from .fields import check_whole, shown
-from .formats import FORMATS, REMEDY, ForeignFile
-from .model_info import ModelInfo
-from .selection_spec import check_selection
+from .fields import check_whole
+from .formats import FORMATS, REMEDY
+from .opening import CPU, cause, check_names, checked_path, open_file
 from .sources import Source
 from .stream import Detections, Found, find_in, scale_to
 
-CPU = ('CPUExecutionProvider',)
 MAX_THREADS = 1024
 MAX_BATCH = 2**20
-BLACK = np.zeros((1, 3, 32, 32), np.uint8)
 
 
 class Detector:
@@ -60,12 +55,12 @@ class Detector:
         providers: Sequence[str] = CPU,
         size: int | None = None,
     ) -> None:
-        model = _checked_path(model)
+        model = checked_path(model)
         check_whole('num_threads', num_threads, 0, MAX_THREADS)
-        _check_names(providers)
+        check_names(providers)
         self._given = model.absolute(), num_threads, tuple(providers), size
         self.path = model
-        self.runtime, self.engine, self.info = _open(self.path, num_threads, tuple(providers))
+        self.runtime, self.engine, self.info = open_file(self.path, num_threads, tuple(providers))
         self._process, self._inherited = os.getpid(), []
         if self.info.output != 'detections':
             raise ValueError(
@@ -151,29 +146,15 @@ class Detector:
             boxes, scores, labels = self.engine(images)
             check_detections(boxes, scores, labels, self.classes, len(images))
         except Exception as error:  # the runtimes' own exceptions share no other base
-            cause = str(error).strip().split('\n')[0]
-            raise ValueError(f'{self.path}: fails on images {images.shape}: {cause}') from error
+            raise ValueError(
+                f'{self.path}: fails on images {images.shape}: {cause(error)}'
+            ) from error
         return boxes, scores, labels
 
     def _reopen(self) -> None:
         """In a fork, where the threads of the engine do not live on; nor can they be ended."""
         self._inherited.append(self.engine)
-        self.engine, self._process = _open(*self._given[:3])[1], os.getpid()
-
-
-def _checked_path(model: str | os.PathLike) -> Path:
-    """The file of a path, or of a name that the package holds."""
-    if not isinstance(model, str | os.PathLike):
-        raise ValueError(
-            f'the model must be the path of a file of tools/export.py, got {type(model).__name__}'
-        )
-    return packaged_file(model) or Path(model)
-
-
-def _check_names(providers: Sequence[str]) -> None:
-    listed = isinstance(providers, list | tuple) and providers
-    if not listed or not all(isinstance(name, str) for name in providers):
-        raise ValueError(f'providers is {shown(providers)}, allowed is a list such as {list(CPU)}')
+        self.engine, self._process = open_file(*self._given[:3])[1], os.getpid()
 
 
 def _are_several(images: object) -> bool:
@@ -191,57 +172,3 @@ def _in_pixels(
     factor = np.array([1 / width, 1 / height] * 2, dtype=boxes.dtype)
     limit = np.array(size[1::-1] * 2, dtype=boxes.dtype)
     return (boxes[found] * factor).clip(0, limit), scores[found], labels[found]
-
-
-def _open(path: Path, num_threads: int, providers: tuple[str, ...]) -> tuple:
-    """Name of the runtime, its engine and the info."""
-    if path.is_dir():
-        raise IsADirectoryError(f'{path}: a folder; give the file of tools/export.py that is in it')
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file; {REMEDY}')
-    content = path.read_bytes()
-    try:
-        if not content:
-            raise ForeignFile('the file is empty (0 bytes)')
-        if content.startswith(MAGIC):
-            return _open_archive(Archive.from_bytes(content), num_threads, providers)
-        engine = FORMATS['onnx'].load_engine()(content, num_threads, providers)
-        return 'onnx', engine, engine.info
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
-    except RecursionError as error:
-        raise ValueError(f'{path}: its metadata has too many lists in each other') from error
-    except ImportError as error:
-        raise ImportError(f'{path}: {error}') from error
-
-
-def _open_archive(archive: Archive, num_threads: int, providers: tuple[str, ...]) -> tuple:
-    names = [name for name, row in FORMATS.items() if row.engine and name != 'onnx']
-    if archive.runtime not in names:
-        raise ValueError(
-            f'a file for {archive.runtime!r}, known are {", ".join(names)}; a newer version of '
-            'shufflenet_det may know it'
-        )
-    if providers != CPU:
-        raise ValueError(f'a file for {archive.runtime}: only ONNX Runtime has providers')
-    try:
-        info = ModelInfo.from_json(archive.info)
-        if not FORMATS[archive.runtime].whole:
-            check_selection(archive.selection)
-        elif archive.selection is not None:
-            raise ValueError(f'selection is given, but a graph for {archive.runtime} holds all')
-    except ValueError as error:
-        raise ForeignFile(f'{MEMBER}: {error}') from error
-    engine = FORMATS[archive.runtime].load_engine()
-    try:
-        engine = engine(archive, num_threads)
-        if not FORMATS[archive.runtime].whole:  # else shapes are stated, and were checked
-            check_detections(*engine(BLACK), info.classes, len(BLACK))
-        return archive.runtime, engine, info
-    except (ImportError, ForeignFile):
-        raise
-    except KeyError as error:
-        raise ForeignFile(f'{error} is not in it') from error
-    except Exception as error:  # the runtimes' own exceptions share no other base
-        cause = str(error).strip().split('\n')[0]
-        raise ForeignFile(f'{archive.runtime} cannot load it ({cause})') from error

@@ -216,8 +216,9 @@ def test_what_is_no_file_of_ours_is_refused(written, fault, tmp_path):
     make, message = FAULTS[fault]
     path = tmp_path / 'strange.zip'
     path.write_bytes(make(Archive.from_bytes(written['single'].read_bytes())))
-    with pytest.raises(ValueError, match=f'{re.escape(str(path))}: .*{message}'):
+    with pytest.raises(ValueError, match=f'{re.escape(str(path))}: .*{message}') as refusal:
         Detector(path)
+    assert not re.search('Exception from|src/|Error:', str(refusal.value))
 
 
 def test_exchanged_graphs_are_refused(written, tmp_path):

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ..archive import Archive
 from ..contract import check_part, numbered
+from ..formats import ForeignFile
 from ..selection import SplitDetector
 
 
@@ -40,7 +41,7 @@ def _check_flatbuffer(content: bytes) -> None:
     try:
         ModelT.InitFromPackedBuf(content, 0)
     except Exception as error:  # struct's and NumPy's, by what lies beyond the end
-        raise ValueError(f'cut, or no flatbuffer of LiteRT ({error})') from error
+        raise ForeignFile('a graph of LiteRT that is cut or altered') from error
 
 
 class LitertEngine:
