@@ -97,6 +97,42 @@ def write_model(
     return path
 
 
+def reading(
+    names: tuple[str, ...] = ('images',), boxes: np.ndarray = FOUND['boxes']
+) -> list[onnx.NodeProto]:
+    """Gives `boxes` and reads inputs, which OpenVINO else leaves out."""
+    base, none = (numpy_helper.from_array(value) for value in (boxes, np.zeros(1, boxes.dtype)))
+    reads = [
+        node for name in names for node in (
+            helper.make_node('Cast', [name], [f'{name} numbers'], to=TensorProto.FLOAT),
+            helper.make_node('ReduceSum', [f'{name} numbers'], [f'{name} sum'], keepdims=0),
+        )
+    ]  # fmt: skip
+    return [
+        *reads,
+        helper.make_node('Constant', [], ['base'], value=base),
+        helper.make_node('Constant', [], ['none'], value=none),
+        helper.make_node('Sum', [f'{name} sum' for name in names], ['sum']),
+        helper.make_node('Mul', ['sum', 'none'], ['nothing']),
+        helper.make_node('Add', ['base', 'nothing'], ['boxes']),
+    ]
+
+
+def choice() -> list[onnx.NodeProto]:
+    """An If that gives `scores` by what is in the images."""
+    value = numpy_helper.from_array(FOUND['scores'])
+    branches = {
+        f'{name}_branch': helper.make_graph(
+            [helper.make_node('Constant', [], [name], value=value)], name, [],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, value.dims)],
+        ) for name in ('then', 'else')
+    }  # fmt: skip
+    return [
+        helper.make_node('Cast', ['sum'], ['any'], to=TensorProto.BOOL),
+        helper.make_node('If', ['any'], ['scores'], **branches),
+    ]
+
+
 def endless_loop() -> onnx.NodeProto:
     """A Loop that never ends and gives `scores`."""
     true = numpy_helper.from_array(np.array(True))
