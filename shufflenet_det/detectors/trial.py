@@ -31,11 +31,15 @@ PROPOSALS, SAMPLES = 100, 64
 """Of an image, at most: what more of them cost shows nothing."""
 
 
+CHECKPOINTS = ('checkpoint', 'teacher_ckpt')
+"""Fields that a part of a model is loaded from when it is built."""
+
+
 def without_weights(node: object) -> object:
     """The config of a model with nothing to load, whether it is built or initialised."""
     if isinstance(node, Mapping):
         return ConfigDict({
-            key: None if key == 'teacher_ckpt' or key == 'init_cfg' and 'checkpoint' in repr(value)
+            key: None if key in CHECKPOINTS or key == 'init_cfg' and 'checkpoint' in repr(value)
             else _not_loaded(value) if key == 'pretrained' else without_weights(value)
             for key, value in node.items()
         })  # fmt: skip

@@ -17,7 +17,7 @@ from shufflenet_det.detectors.swap import Change, find_detector
 from shufflenet_det.detectors.swap.optimizer import parameter_options
 from shufflenet_det.detectors.swap.surroundings import loads
 from shufflenet_det.detectors.swap.traits import frozen_stages, largest_dilation, norms_of
-from shufflenet_det.detectors.trial import without_weights
+from shufflenet_det.detectors.trial import CHECKPOINTS, without_weights
 
 from .language import without_downloads
 
@@ -232,7 +232,7 @@ def _checkpoints(node: object, place: str) -> Iterator[tuple[str, str]]:
     """All checkpoints of a model's config by their places."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            if (key in WEIGHTS and loads(value)) or (key == 'teacher_ckpt' and value):
+            if (key in WEIGHTS and loads(value)) or (key in CHECKPOINTS and value):
                 yield f'{place}.{key}', str(value)
             else:
                 yield from _checkpoints(value, f'{place}.{key}')
