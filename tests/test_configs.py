@@ -9,7 +9,7 @@ from shufflenet_det.training.launch import datasets, load_config
 
 PATHS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('*.py'))
 ELSEWHERE = {'_base_', 'options', 'swap'}
-"""Folders of parts of configs, and of those that tests/test_swap_configs.py looks at."""
+"""Folders of parts of configs, and of those that tests/detectors/test_swap_configs.py looks at."""
 
 SETTLED = 'configs/custom/my_photos.py'
 """Needs a folder of images: tests/training/test_own_photos.py."""
