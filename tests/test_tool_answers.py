@@ -1,0 +1,125 @@
+"""What the tools say before any work: their help, and one line where the input is bad."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from paths import ROOT, TOOLS
+
+CONFIG = 'configs/demo/lighthead_snv2_demo.py'
+NAMES = sorted(path.name for path in TOOLS.glob('*.py') if path.name != 'run_tool.py')
+SHARED = ('training/launch.py', 'bench/command_line.py', 'bench/latency_arguments.py')
+"""Modules of the package that add options to tools, and may read them."""
+
+SAID = {'from_scratch'}
+"""Options that nobody reads: they say that another one is left out on purpose."""
+
+IN_ONE_PROCESS = """
+import contextlib, io, json, sys, traceback
+ended = []
+for optimize, *sys.argv in json.loads(sys.argv[1]):
+    code, out, err = 0, io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            with open(sys.argv[0]) as file:
+                source = compile(file.read(), sys.argv[0], 'exec', optimize=optimize)
+            exec(source, dict(__name__='__main__', __file__=sys.argv[0]))
+        except SystemExit as error:
+            code = error.code or 0
+        except Exception:
+            code = traceback.print_exc() or 1
+    ended.append([code, out.getvalue(), err.getvalue()])
+benchmarks = [name for name in sys.modules if name.startswith('shufflenet_det.bench')]
+import matplotlib
+print(json.dumps([ended, matplotlib.get_backend(), benchmarks]))
+"""
+"""Runs tools one after another, as each would be, without the seconds that imports take."""
+
+
+def in_one_process(*commands: tuple) -> tuple[list, str, list]:
+    """(exit code, stdout, stderr) of each; matplotlib's backend and modules of bench at the end.
+
+    A command is the level of optimisation, the tool and its arguments.
+    """
+    variables = dict(OMP_NUM_THREADS='1', MPLBACKEND='svg', PYTHONPATH=f'{ROOT}{os.pathsep}{TOOLS}')
+    done = subprocess.run(
+        [sys.executable, '-c', IN_ONE_PROCESS, json.dumps(commands)], cwd=ROOT, text=True,
+        capture_output=True, timeout=600, env=dict(os.environ, **variables),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_training_and_detection_load_no_benchmark_and_set_no_backend():
+    tools = [f'tools/{name}.py' for name in ('train', 'test', 'detect', 'deploy', 'export')]
+    ended, *left = in_one_process(*((0, tool, '--help') for tool in tools))
+    assert [code for code, _, _ in ended] == [0] * len(tools) and left == ['svg', []]
+
+
+def test_every_tool_explains_itself_also_where_python_leaves_docstrings_out():
+    commands = [(optimize, f'tools/{name}', '--help') for name in NAMES for optimize in (0, 2)]
+    ended, *_ = in_one_process(*commands)
+    for (_, tool, _), (code, text, _) in zip(commands, ended, strict=True):
+        assert code == 0 and text.startswith(f'usage: {Path(tool).name} ')
+
+
+BAD_INPUT = {  # arguments of the tools: what the one line names
+    ('train.py', 'configs/lighthead_snv2.py', '--cfg-options', 'data_root=/nowhere'):
+        'make_demo_data.py',
+    ('train.py', 'configs/none.py'): 'configs/none.py',
+    ('train.py', 'configs/custom/my_photos.py', '--cfg-options', 'data_root=tools'):
+        'tools: no annotations in it; looked for roboflow',
+    ('test.py', 'configs/custom/my_photos.py', 'none.pth'): 'own_photos/decided.json: No such file',
+    ('test.py', 'configs/lighthead_snv2.py', 'none.pth', '--cfg-options', 'data_root=/nowhere'):
+        '/nowhere',
+    ('detect.py', 'none', CONFIG, 'none.pth'): 'none: no such file',
+    ('detect.py', 'LICENSE', '--model', 'none'): "invalid choice: 'none'",
+    ('detect.py', 'LICENSE', CONFIG, 'none.pth'): 'none.pth: no such file',
+    ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
+    ('check_dataset.py', 'none.json', '.'): 'none.json',
+}  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def refused():
+    """Command -> exit code, stdout and stderr."""
+    ended, *_ = in_one_process(*((0, f'tools/{tool}', *rest) for tool, *rest in BAD_INPUT))
+    return dict(zip(BAD_INPUT, ended, strict=True))
+
+
+@pytest.mark.parametrize('command', BAD_INPUT, ids=lambda command: ' '.join(command[:2]))
+def test_bad_input_ends_with_one_line_and_exit_code_2(command, refused):
+    code, _, said = refused[command]
+    *_, last = said.splitlines()
+    assert code == 2 and 'Traceback' not in said
+    assert last.startswith(f'{command[0]}: error: ') and BAD_INPUT[command] in last
+
+
+def options(source: str) -> Iterator[str]:
+    """Names under which the options that a module adds are read."""
+    for node in ast.walk(ast.parse(source)):
+        function = getattr(node, 'func', None)
+        if getattr(function, 'attr', getattr(function, 'id', '')) in ('add_argument', 'add'):
+            flag = getattr(node.args[0], 'value', '') if node.args else ''
+            named = {keyword.arg: keyword.value for keyword in node.keywords}
+            if isinstance(flag, str) and flag.startswith('--'):
+                yield getattr(named.get('dest'), 'value', flag[2:].replace('-', '_'))
+
+
+@pytest.mark.parametrize('name', [*NAMES, *SHARED])
+def test_every_option_is_read(name):
+    path = TOOLS / name if name in NAMES else ROOT / 'shufflenet_det' / name
+    users = [path] if name in NAMES else list(TOOLS.glob('*.py'))
+    users += [ROOT / 'shufflenet_det' / shared for shared in SHARED]
+    read = {
+        node.attr
+        for user in users
+        for node in ast.walk(ast.parse(user.read_text(encoding='utf-8')))
+        if isinstance(node, ast.Attribute)
+    }
+    assert set(options(path.read_text(encoding='utf-8'))) - read <= SAID
