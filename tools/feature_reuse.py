@@ -27,7 +27,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     backbone = MODELS.build(get_network(args.arch).config())
     if not hasattr(backbone, f'stage{args.stage}') or not args.arch.startswith('snv2'):
-        raise ValueError(f'{args.arch} has no stage{args.stage} of ShuffleNet V2 units')
+        raise ValueError(
+            f'{args.arch} has no stage{args.stage} of ShuffleNet V2 units; give --arch snv2_... '
+            'and --stage 2, 3 or 4'
+        )
     stage = getattr(backbone, f'stage{args.stage}')
     followed = followed_reuse(stage)
     expected = expected_reuse(int(followed[0, 0]), len(stage))

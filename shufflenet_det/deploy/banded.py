@@ -10,18 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shufflenet_det.detectors.roi_guard import is_traced
+
 BAND_BYTES = 3 * 2**20
 """Conv output of a band of the stem."""
 
 
-def is_recorded() -> bool:
-    """Whether this call is recorded as a graph, for export or by a compiler."""
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
-
-
 def runs_eagerly_on_cpu(x: Tensor) -> bool:
     """Whether this call is plain inference on a CPU, without gradients."""
-    return x.device.type == 'cpu' and not torch.is_grad_enabled() and not is_recorded()
+    return x.device.type == 'cpu' and not torch.is_grad_enabled() and not is_traced()
 
 
 class BandedPool(nn.Sequential):
@@ -35,7 +32,7 @@ class BandedPool(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         conv, pool, act = self
-        if is_recorded():
+        if is_traced():
             return pool(act(conv(x)))
         if not runs_eagerly_on_cpu(x):
             return super().forward(x)

@@ -46,7 +46,10 @@ class CudaGraph(nn.Module):
     @torch.no_grad()
     def _capture(self, x: Tensor) -> None:
         if x.device.type != 'cuda':
-            raise ValueError(f'a CUDA graph needs a CUDA device, the input is on {x.device}')
+            raise ValueError(
+                f'a CUDA graph needs a CUDA device, the input is on {x.device}; move network and '
+                'input there with .cuda()'
+            )
         self.x = x.clone()
         beside = torch.cuda.Stream(x.device)
         beside.wait_stream(torch.cuda.current_stream(x.device))

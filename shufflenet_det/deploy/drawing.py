@@ -102,7 +102,9 @@ def contact_sheet(
         ValueError: If there is no picture.
     """
     if not pictures:
-        raise ValueError(f'{out_file}: there is no picture to put on the sheet')
+        raise ValueError(
+            f'{out_file}: there is no picture to put on the sheet; take --write pictures'
+        )
     tiles = [fit(cv2.imread(str(path)), (side, side), 255) for path in pictures]
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]

@@ -180,7 +180,10 @@ def coco_ap(found: Found, classes: Sequence[str], coco: COCO) -> tuple[float, fl
     ids = {category['name']: category['id'] for category in coco.cats.values()}
     unknown = [name for name in classes if name not in ids]
     if unknown:
-        raise ValueError(f'classes {unknown} are no categories of the annotations: {list(ids)}')
+        raise ValueError(
+            f'classes {unknown} are no categories of the annotations, which have {list(ids)}; give '
+            "annotations of the detector's classes"
+        )
     category_ids = [ids[name] for name in classes]
     results = [
         result

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from .graph_ops import nms_mask, pad_to_multiple, top
+from .numpy_ops import MAX_RATIO
 
 NMS = Callable[[Tensor, Tensor, int, float, float], Tensor]
 """What `nms_mask` is, or has its arguments and result."""
@@ -54,10 +54,9 @@ class BoxDecoder(nn.Module):
     def forward(self, boxes: Tensor, deltas: Tensor, limit: Tensor) -> Tensor:
         """limit (4,): width, height, width, height of the image."""
         deltas = deltas * self.std + self.mean
-        max_ratio = abs(math.log(16 / 1000))
         size = boxes[..., 2:] - boxes[..., :2]
         centre = (boxes[..., :2] + boxes[..., 2:]) * 0.5 + size * deltas[..., :2]
-        half = size * deltas[..., 2:].clamp(-max_ratio, max_ratio).exp() * 0.5
+        half = size * deltas[..., 2:].clamp(-MAX_RATIO, MAX_RATIO).exp() * 0.5
         return torch.cat((centre - half, centre + half), -1).clamp(min=0).minimum(limit)
 
 

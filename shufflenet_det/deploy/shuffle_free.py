@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import torch
 from mmcv.cnn import build_activation_layer
@@ -148,8 +147,7 @@ class ShuffleFreeBackbone(BaseModule):
     comes in the order of its readers, not of its own writers.
 
     Args:
-        arch, se, residual, large_receptive_field, out_indices, output_stride, last_dilation,
-            act_cfg: As in ShuffleNetV2.
+        arch, out_indices, output_stride, last_dilation, act_cfg: As in ShuffleNetV2.
         original_order: Give out the channels in the order of ShuffleNetV2, at the cost of one
             gather a level. False where the readers' weights absorb ``level_orders``.
         align: Pad each piece of channels to a multiple of this. 1 is fastest in PyTorch; for ONNX
@@ -166,9 +164,6 @@ class ShuffleFreeBackbone(BaseModule):
     def __init__(
         self,
         arch: str | Mapping | ShuffleNetV2Arch = '1.0x',
-        se: bool | None = None,
-        residual: bool | None = None,
-        large_receptive_field: bool | None = None,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         output_stride: int = 32,
         last_dilation: int | None = None,
@@ -178,8 +173,7 @@ class ShuffleFreeBackbone(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        switches = dict(se=se, residual=residual, large_receptive_field=large_receptive_field)
-        self.arch = replace(get_arch(arch), **{k: v for k, v in switches.items() if v is not None})
+        self.arch = get_arch(arch)
         self.out_indices = tuple(out_indices)
         self.original_order = original_order
         act_cfg = act_cfg or dict(type='ReLU', inplace=True)

@@ -92,7 +92,10 @@ class Video:
             code = cv2.VideoWriter_fourcc(*'MJPG')
             self.writer = cv2.VideoWriter(str(self.growing), code, self.rate, self.size)
             if not self.writer.isOpened():
-                raise OSError(f'{self.growing}: OpenCV cannot write a video here')
+                raise OSError(
+                    f'{self.growing}: OpenCV cannot write a video here; choose another --out-dir, '
+                    'or --write pictures'
+                )
         same = picture.shape[1::-1] == self.size
         self.writer.write(picture if same else fit(picture, self.size))
 

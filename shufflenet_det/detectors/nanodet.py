@@ -31,9 +31,7 @@ class NanoDet(SingleStageDetector):
     """Modules that prediction does not use."""
 
     def __init__(self, backbone: dict, neck: dict, bbox_head: dict, **kwargs) -> None:
-        levels = backbone_levels(backbone)
-        if levels is not None:
-            neck = {'in_channels': [channels for channels, _ in levels], **neck}
+        neck = {'in_channels': [channels for channels, _ in backbone_levels(backbone)], **neck}
         super().__init__(backbone=backbone, neck=neck, bbox_head=bbox_head, **kwargs)
 
     def own_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

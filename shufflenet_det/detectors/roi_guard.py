@@ -19,7 +19,7 @@ def sanitize_rois(rois: Tensor) -> Tensor:
 
 
 def is_traced() -> bool:
-    """Whether a graph is being recorded."""
+    """Whether this call is recorded as a graph, for export or by a compiler."""
     return torch.jit.is_tracing() or torch.compiler.is_compiling()
 
 

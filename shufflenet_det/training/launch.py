@@ -188,7 +188,10 @@ def _show_each_class(cfg: Config) -> None:
     for evaluator in chosen:
         evaluator.classwise = True
     if not chosen and 'VOCMetric' not in names:
-        raise ValueError(f'--classwise: no metric of test_evaluator shows each class: {names}')
+        raise ValueError(
+            f'--classwise: no metric of test_evaluator shows each class: {names}; take CocoMetric '
+            'or VOCMetric, or leave it out'
+        )
 
 
 def _takes_classwise(metric: str | type) -> bool:

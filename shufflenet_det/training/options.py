@@ -113,7 +113,9 @@ def mosaic_mixup(
     width, height = scale = base_scale(first[index])
     after = copy.deepcopy(first[_loaded(first) :])
     if any(pipeline[_loaded(pipeline) :] != after for pipeline in pipelines):
-        raise ValueError('its training data sets have different pipelines, which cannot be mixed')
+        raise ValueError(
+            'its training data sets have different pipelines, which cannot be mixed; leave it out'
+        )
     for pipeline in pipelines:
         del pipeline[_loaded(pipeline) :]
     mixing = [

@@ -7,7 +7,6 @@ files of train, val and test, and decided.json. Tests and predictions read it be
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from shufflenet_det.data.own_set import SPLITS, OwnSet, read_own_set
 from shufflenet_det.integration.type_name import type_name
 
 from .decisions import CHOSEN, Recipe, Settings, count, decide
+from .distributed import launched_rank
 from .options import RESIZING
 from .starts import GIVEN, STARTS, choose
 
@@ -215,7 +215,7 @@ def _schedule(cfg: Config, settings: Settings) -> None:
 
 
 def _tell(found: OwnSet, settings: Settings, reasons: Mapping, start: str, folder: Path) -> None:
-    if int(os.environ.get('RANK', 0)):
+    if launched_rank():
         return
     numbers = {split: len(found.images[split]) for split in SPLITS}
     lines = [f'annotations: layout {found.layout} in {found.root}', *found.notes]

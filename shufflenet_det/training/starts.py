@@ -95,7 +95,10 @@ def choose(cfg: Config, wanted: str | None = None) -> tuple[str, str]:
         if wanted:
             raise FileNotFoundError(f'own_photos.start={wanted}: {cause}')
         missed.append(f'{name} is not at hand ({cause})')
-    raise ValueError(f'own_photos.start={wanted}: the backbone of the config names no weights')
+    raise ValueError(
+        f'own_photos.start={wanted}: the backbone of the config names no weights; set its '
+        f'init_cfg, or take another of {list(STARTS)}'
+    )
 
 
 def _why_absent(checkpoint: str | None) -> str | None:
