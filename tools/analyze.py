@@ -6,6 +6,7 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.errors.analysis import analyze, summary
+from shufflenet_det.deploy.stream import SURE
 from shufflenet_det.training import launch
 from shufflenet_det.training.own_photos import Run
 
@@ -15,7 +16,7 @@ def main() -> None:
     parser.add_argument('config', help='config file; its test data are the ground truth')
     parser.add_argument('predictions', help='detections in COCO format (.json), or a checkpoint')
     parser.add_argument('--out', default='analysis', help='folder (default: %(default)s)')
-    parser.add_argument('--score-thr', type=float, default=0.3, help='(default: %(default)s)')
+    parser.add_argument('--score-thr', type=float, default=SURE, help='(default: %(default)s)')
     parser.add_argument('--top', type=int, default=12, help='errors drawn of each cause')
     parser.add_argument('--data-root', help='where the test data are, if not as the config says')
     args = parser.parse_args()

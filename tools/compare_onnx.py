@@ -11,9 +11,10 @@ from run_tool import run_tool
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.data.coco_dataset import CheckedCoco
-from shufflenet_det.deploy.evaluate import MATCH, SURE, agreement, coco_ap, detect_all, matching
+from shufflenet_det.deploy.evaluate import MATCH, agreement, coco_ap, detect_all, matching
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.deploy.runtime import Detector
+from shufflenet_det.deploy.stream import SURE
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -23,7 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('models', nargs='+', metavar='MODEL.onnx')
     parser.add_argument('--annotations', required=True, help='COCO-format annotation file')
     parser.add_argument('--images', required=True, help='folder of its images')
-    parser.add_argument('--json', metavar='FILE', help='write the numbers')
+    parser.add_argument('--out', metavar='FILE', help='write the numbers')
     return parser.parse_args(argv)
 
 
@@ -54,10 +55,10 @@ def main(argv: list[str] | None = None) -> None:
         rows.append(row | compared)
     print(f'PyTorch: mAP {exact:.4f}')
     print('\n'.join(map(described, rows)))
-    if args.json:
+    if args.out:
         config = Path(args.config).name
         env = environment('cpu', batch=1)
-        write_result(args.json, 'onnx', env, config=config, pytorch=dict(mAP=exact), rows=rows)
+        write_result(args.out, 'onnx', env, config=config, pytorch=dict(mAP=exact), rows=rows)
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
                         '224 224 for an arch)')  # fmt: skip
     parser.add_argument('--per', choices=['part', 'stage', 'layer'], default='stage')
     parser.add_argument('--rois', type=int, help="RoIs of an image (default: the config's)")
-    parser.add_argument('--json', metavar='FILE', help='write the numbers')
+    parser.add_argument('--out', metavar='FILE', help='write the numbers')
     return parser.parse_args(argv)
 
 
@@ -50,10 +50,10 @@ def main(argv: list[str] | None = None) -> None:
     print(markdown(cost_table(args.model, args.shape, rows)))
     if note:
         print(note)
-    if args.json:
+    if args.out:
         env = environment('cpu', batch=1, size=args.shape)
         content = [dict(part=part, name=name, **asdict(cost)) for part, name, cost in rows]
-        write_result(args.json, 'complexity', env, model=args.model, rows=content, note=note)
+        write_result(args.out, 'complexity', env, model=args.model, rows=content, note=note)
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@ from shufflenet_det.deploy.drawing import contact_sheet
 from shufflenet_det.deploy.predict import load_predictor
 from shufflenet_det.deploy.sinks import SINKS, Pictures, open_sinks, usual_sinks
 from shufflenet_det.deploy.sources import KINDS, open_source
-from shufflenet_det.deploy.stream import Found, detect
+from shufflenet_det.deploy.stream import SURE, Found, detect
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
         '--write', nargs='+', choices=SINKS, default=(),
         help='default: pictures json of images, video json of what moves; window writes nothing',
     )  # fmt: skip
-    parser.add_argument('--score-thr', type=float, default=0.3)
+    parser.add_argument('--score-thr', type=float, default=SURE, help='(default: %(default)s)')
     parser.add_argument('--size', type=int, metavar='PX', help="longer side of the model's input")
     parser.add_argument('--sheet', metavar='PNG', help='the first pictures side by side')
     parser.add_argument('--device', help='cpu, cuda:0, ... (default: a GPU if there is one)')

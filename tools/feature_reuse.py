@@ -22,8 +22,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--arch', default='snv2_1.0x', help='(default: %(default)s)')
     parser.add_argument('--stage', type=int, default=3, help='2 to 4 (default: %(default)s)')
-    parser.add_argument('--png', default='feature_reuse.png', help='(default: %(default)s)')
-    parser.add_argument('--json', metavar='FILE', help='write the numbers')
+    parser.add_argument('--plot', default='feature_reuse.png', help='(default: %(default)s)')
+    parser.add_argument('--out', metavar='FILE', help='write the numbers')
     args = parser.parse_args(argv)
     backbone = MODELS.build(get_network(args.arch).config())
     if not hasattr(backbone, f'stage{args.stage}') or not args.arch.startswith('snv2'):
@@ -35,12 +35,12 @@ def main(argv: list[str] | None = None) -> None:
     followed = followed_reuse(stage)
     expected = expected_reuse(int(followed[0, 0]), len(stage))
     draw_reuse({'$r^j c$': expected, f'{args.arch}, stage {args.stage}, followed': followed},
-               args.png)  # fmt: skip
+               args.plot)  # fmt: skip
     difference = float(np.abs(expected - followed).max())
-    print(f'{args.png}: formula and followed channels differ by at most {difference:.3g} channels')
-    if args.json:
+    print(f'{args.plot}: formula and followed channels differ by at most {difference:.3g} channels')
+    if args.out:
         write_result(
-            args.json, 'feature_reuse', environment(), arch=args.arch, stage=args.stage,
+            args.out, 'feature_reuse', environment(), arch=args.arch, stage=args.stage,
             expected=expected.tolist(), followed=followed.tolist(), difference=difference,
         )  # fmt: skip
 

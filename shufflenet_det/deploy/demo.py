@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from .drawing import draw
 from .predict import load_predictor
+from .stream import SURE
 
 if TYPE_CHECKING:
     import gradio
@@ -77,7 +78,7 @@ def page(detect: Callable, models: Sequence[str]) -> gradio.Interface:
             gradio.Image(label='Picture', sources=['upload', 'webcam', 'clipboard']),
             gradio.Dropdown(list(models), value=models[0], label='Model'),
             gradio.Slider(0, LARGEST, 0, step=STEP, label="Size in px; 0 is the model's own"),
-            gradio.Slider(0, 1, 0.3, step=0.01, label='Threshold of the score'),
+            gradio.Slider(0, 1, SURE, step=0.01, label='Threshold of the score'),
         ],
         outputs=[gradio.Image(label='Detections', format='png'), gradio.Textbox(label='Found')],
         title='Objects in a picture',

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .detector_graph import ClassNMS
 from .graph_ops import top
-from .graph_parts import BoxDecoder, Preprocess, anchor_grid, image_limit, require, take
+from .graph_parts import BoxDecoder, Preprocess, anchor_grid, image_limit, levels_of, require, take
 
 
 class Bins(nn.Module):
@@ -155,11 +155,8 @@ class DenseGraph(nn.Module):
         self.class_nms = ClassNMS(model.bbox_head.test_cfg, 'test_cfg')
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        limit = image_limit(images)
-        weight = next(self.backbone.parameters())
-        levels = self.backbone(self.preprocess(images).to(weight.dtype))
-        levels = levels if self.neck is None else self.neck(levels)
-        return self.class_nms.select(*self.candidates(levels, limit))
+        found = self.candidates(levels_of(self, images), image_limit(images))
+        return self.class_nms.select(*found)
 
     def half_dense(self) -> None:
         """Convolutions in half precision, boxes stay single."""

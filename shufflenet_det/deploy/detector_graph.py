@@ -23,6 +23,7 @@ from .graph_parts import (
     apart,
     image_limit,
     iou_threshold,
+    levels_of,
     require,
     take,
 )
@@ -199,10 +200,7 @@ class DetectorGraph(nn.Module):
         self.class_nms = ClassNMS(head.test_cfg, nms=class_nms) if postprocess else None
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        limit = image_limit(images)
-        weight = next(self.backbone.parameters())
-        levels = self.backbone(self.preprocess(images).to(weight.dtype))
-        levels = levels if self.neck is None else self.neck(levels)
+        limit, levels = image_limit(images), levels_of(self, images)
         boxes, scores = self.roi_scores(levels, *self.proposals(levels, limit), limit)
         return (boxes, scores) if self.class_nms is None else self.class_nms(boxes, scores)
 
@@ -220,11 +218,10 @@ class BackboneGraph(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.preprocess = Preprocess(model.data_preprocessor)
-        self.backbone = model.backbone
+        self.backbone, self.neck = model.backbone, None
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        weight = next(self.backbone.parameters())
-        return tuple(map(Tensor.float, self.backbone(self.preprocess(images).to(weight.dtype))))
+        return tuple(map(Tensor.float, levels_of(self, images)))
 
     def half_dense(self) -> None:
         """The backbone in half precision."""

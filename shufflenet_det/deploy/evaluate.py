@@ -17,7 +17,7 @@ from pycocotools.cocoeval import COCOeval
 from shufflenet_det.data.coco import coco_results
 from shufflenet_det.data.pixels import read_image
 
-from .stream import Detections
+from .stream import SURE, Detections
 
 Found = dict[int, Detections]
 """Detections by image id."""
@@ -25,8 +25,8 @@ Found = dict[int, Detections]
 PIXELS, SCORE = 1e-3, 1e-4
 """Two detections of one label are the same within this, in px of the image."""
 
-MATCH, SURE = 0.5, 0.3
-"""IoU of counterparts, and the score from which tools/detect.py shows a detection."""
+MATCH = 0.5
+"""IoU of counterparts."""
 
 
 @dataclass(frozen=True)

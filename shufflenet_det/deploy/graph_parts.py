@@ -40,6 +40,13 @@ class Preprocess(nn.Module):
         return pad_to_multiple(x, self.divisor, self.pad_value)
 
 
+def levels_of(graph: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    """What backbone and neck of a graph give for images (N, 3, H, W) uint8, BGR."""
+    weight = next(graph.backbone.parameters())
+    levels = graph.backbone(graph.preprocess(images).to(weight.dtype))
+    return levels if graph.neck is None else graph.neck(levels)
+
+
 class BoxDecoder(nn.Module):
     """DeltaXYWHBBoxCoder on boxes and deltas of equal shape (..., 4), clipped to the image."""
 

@@ -21,6 +21,9 @@ from .sources import Source, open_source
 Detections = tuple[ndarray, ndarray, ndarray]
 """Boxes (K, 4), scores (K,) and labels (K,) of one image."""
 
+SURE = 0.3
+"""Score from which a detection is shown, unless another is asked for."""
+
 
 class Predictor(Protocol):
     """Anything that finds objects in an image.
@@ -64,7 +67,7 @@ class Found:
 
 
 def find_in(
-    predictor: Predictor, source: Source | str | Path, score_thr: float = 0.3
+    predictor: Predictor, source: Source | str | Path, score_thr: float = SURE
 ) -> Iterator[Found]:
     """What a predictor finds in every frame of a source, one by one.
 
@@ -88,7 +91,7 @@ def detect(
     predictor: Predictor,
     source: Source,
     sinks: Sequence,
-    score_thr: float = 0.3,
+    score_thr: float = SURE,
     watch: Callable[[Iterable[Found]], Iterable[Found]] = iter,
 ) -> list[float]:
     """Detect in every frame of a source and give it to the sinks.

@@ -214,7 +214,7 @@ def load_tool():
 def test_tool_takes_detectors_of_mmdet_by_name(tmp_path, capsys, config):
     path = tmp_path / 'cost.json'
     load_tool().main(
-        [f'mmdet::{config}', '--shape', '300', '300', '--per', 'part', '--json', str(path)]
+        [f'mmdet::{config}', '--shape', '300', '300', '--per', 'part', '--out', str(path)]
     )
     rows = json.loads(path.read_text())['rows']
     assert {row['part'] for row in rows} >= {'backbone', 'neck', 'head'}
@@ -223,7 +223,7 @@ def test_tool_takes_detectors_of_mmdet_by_name(tmp_path, capsys, config):
 
 def test_tool_prints_tables_and_writes_json(tmp_path, capsys):
     path = tmp_path / 'complexity.json'
-    load_tool().main(['snv2_0.5x', '--shape', '224', '224', '--per', 'stage', '--json', str(path)])
+    load_tool().main(['snv2_0.5x', '--shape', '224', '224', '--per', 'stage', '--out', str(path)])
     printed = capsys.readouterr().out
     assert '| stage3 |' in printed and '39,452,448' in printed
     result = json.loads(path.read_text())

@@ -15,6 +15,7 @@ from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.data.coco import coco_results
 from shufflenet_det.data.pixels import read_image
 from shufflenet_det.deploy.predict import MMDetPredictor
+from shufflenet_det.deploy.stream import SURE
 
 from .draw import average_precision_figure, confusion_figure, error_figure
 from .kinds import CAUSES, Error, find_errors
@@ -23,7 +24,7 @@ from .scores import average_precision, confusion_matrix
 
 
 def analyze(
-    cfg: Config, config: str, predictions: str, out_dir: str, score_thr: float = 0.3, top: int = 12
+    cfg: Config, config: str, predictions: str, out_dir: str, score_thr: float = SURE, top: int = 12
 ) -> dict:
     """Write charts, pictures and ``analysis.json``; return the content of the latter.
 
