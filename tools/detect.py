@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--device', help='cpu, cuda:0, ... (default: a GPU if there is one)')
     args = parser.parse_args()
     if (args.config is None) == (args.model is None):
-        parser.error('give a config, an .onnx file, or --model NAME')
+        parser.error('give a config, a file of tools/export.py, or --model NAME')
     return args
 
 

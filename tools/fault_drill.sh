@@ -3,7 +3,7 @@
 # The short drill takes minutes; the long one is recorded in data/results/fault_drill.json.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-EXTRAS=deploy
+EXTRAS="${EXTRAS:-deploy}"
 source tools/setup_env.sh
 
 export CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,11 @@ from small_detector import CONFIGS, Files, make_files
 
 @pytest.fixture(scope='session')
 def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp('deploy')
+    """Of the detectors: one for all processes that share the tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if 'PYTEST_XDIST_WORKER' in os.environ else own) / 'deploy'
+    shared.mkdir(exist_ok=True)
+    return shared
 
 
 @pytest.fixture(scope='session')

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,11 +51,21 @@ class Files:
     def onnx(self) -> Path:
         """Its .onnx file, exported when first asked for."""
         path = self.config.with_suffix('.onnx')
-        run_tool('export', self.config, self.checkpoint, '--out', path)
+        with made_once(path) as missing:
+            if missing:
+                run_tool('export', self.config, self.checkpoint, '--out', path)
         return path
 
     def predictor(self) -> MMDetPredictor:
         return MMDetPredictor(str(self.config), str(self.checkpoint), 'cpu')
+
+
+@contextmanager
+def made_once(path: Path) -> Iterator[bool]:
+    """Whether a file is still to be made; processes that share the tests wait for each other."""
+    with open(path.with_name(f'.{path.name}.lock'), 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not path.exists()
 
 
 def run_tool(name: str, *args: object) -> None:
@@ -67,6 +80,14 @@ def sharpen(model: nn.Module) -> None:
 
 
 def make_files(form: str, folder: Path) -> Files:
+    files = Files(folder / f'{form}.py', folder / f'{form}.pth')
+    with made_once(files.checkpoint) as missing:
+        if missing:
+            _make(files, form)
+    return files
+
+
+def _make(files: Files, form: str) -> None:
     register_all_modules()
     cfg = Config.fromfile(ROOT / 'configs' / CONFIGS[form])
     cfg.merge_from_dict(SMALL)
@@ -78,8 +99,6 @@ def make_files(form: str, folder: Path) -> Files:
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
     sharpen(model)
-    files = Files(folder / f'{form}.py', folder / f'{form}.pth')
     cfg.dump(files.config)
     meta = dict(dataset_meta=dict(classes=CLASSES))
     torch.save(dict(meta=meta, state_dict=model.state_dict()), files.checkpoint)
-    return files

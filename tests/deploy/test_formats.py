@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 import pytest
 from mmengine.config import Config
-from small_detector import CONFIGS, SCALE, Files
+from small_detector import CONFIGS, SCALE, Files, made_once
 
 from shufflenet_det.deploy.archive import MEMBER, Archive
 from shufflenet_det.deploy.exporting import export
@@ -51,11 +51,12 @@ def written(request, single, fpn, folder) -> dict[str, Path]:
 def _write(files: Files, name: str, folder: Path) -> Path:
     asked = Request(name)
     path = folder / (files.form + asked.format.suffix)
-    if asked.format.whole:
-        content = asked.format.load_writer()(onnx.load(files.onnx), asked)
-    else:
-        content = export(files.predictor().model, Config.fromfile(files.config), asked)
-    path.write_bytes(content)
+    with made_once(path) as missing:
+        if missing and asked.format.whole:
+            path.write_bytes(asked.format.load_writer()(onnx.load(files.onnx), asked))
+        elif missing:
+            model = files.predictor().model
+            path.write_bytes(export(model, Config.fromfile(files.config), asked))
     return path
 
 
@@ -88,8 +89,7 @@ def test_a_level_without_rois_is_no_fault(written, fpn):
 
 @pytest.mark.parametrize('name', [needs('executorch'), needs('litert')])
 def test_larger_images_than_planned_for_are_refused(name, single, folder):
-    path = folder / f'single{FORMATS[name].suffix}'
-    path = path if path.exists() else _write(single, name, folder)
+    path = _write(single, name, folder)
     with pytest.raises(ValueError, match='fails on images .*: the file takes images of up to'):
         Detector(path, size=480)(np.zeros((480, 480, 3), np.uint8))
 

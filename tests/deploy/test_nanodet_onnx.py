@@ -5,6 +5,7 @@ import onnx
 import pytest
 import torch
 from nanodet_cases import CONFIGS, small, small_config, trained
+from small_detector import made_once
 from torch import nn
 
 from shufflenet_det.data.pixels import read_image
@@ -31,21 +32,26 @@ def sharpen(model: nn.Module) -> None:
 
 
 @pytest.fixture(scope='module', params=CONFIGS)
-def exported(request, tmp_path_factory):
+def exported(request, folder):
     """(predictor of the small detector, its ONNX file)."""
-    folder = tmp_path_factory.mktemp(request.param)
-    cfg = small_config(request.param, len(CLASSES))
+    config, checkpoint, path = (folder / f'{request.param}.{end}' for end in ('py', 'pth', 'onnx'))
+    with made_once(path) as missing:
+        if missing:
+            _write(request.param, config, checkpoint, path)
+    return MMDetPredictor(str(config), str(checkpoint), 'cpu'), path
+
+
+def _write(name, config, checkpoint, path):
+    cfg = small_config(name, len(CLASSES))
     cfg.test_pipeline[1].scale = (160, 128)
     cfg.test_dataloader.dataset.pipeline = cfg.test_pipeline
-    cfg.dump(folder / 'small.py')
+    cfg.dump(config)
     torch.manual_seed(0)
-    model = small(request.param, len(CLASSES))
+    model = small(name, len(CLASSES))
     sharpen(model)
     meta = dict(dataset_meta=dict(classes=CLASSES))
-    torch.save(dict(meta=meta, state_dict=model.state_dict()), folder / 'small.pth')
-    files = str(folder / 'small.py'), str(folder / 'small.pth')
-    save_onnx(to_onnx(MMDetPredictor(*files, 'cpu').model, cfg), folder / 'small.onnx')
-    return MMDetPredictor(*files, 'cpu'), folder / 'small.onnx'
+    torch.save(dict(meta=meta, state_dict=model.state_dict()), checkpoint)
+    save_onnx(to_onnx(MMDetPredictor(str(config), str(checkpoint), 'cpu').model, cfg), path)
 
 
 def assert_same(found, expected):
