@@ -1,12 +1,10 @@
 """What is recorded on a GPU, on the CPU: small, and with rows that fail."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
-from paths import ROOT
+from tools_here import run_here
 
 from shufflenet_det.bench.gpu import record as recording
 from shufflenet_det.bench.gpu.agreement import agreement, generated_images
@@ -81,13 +79,11 @@ def test_each_result_has_a_view():
     assert speed.rows[0][-2] == DATA and parts.rows[0][-1] == 1.0
 
 
-def test_tool_names_a_result_that_it_does_not_know(tmp_path):
+def test_tool_names_a_result_that_it_does_not_know(monkeypatch, capsys, tmp_path):
     names = ['operators_gpu', 'nothing']
-    done = subprocess.run(
-        [sys.executable, ROOT / 'tools/record_gpu.py', *names, '--results', tmp_path],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 2 and 'nothing is not recorded here' in done.stderr
+    with pytest.raises(SystemExit, match='2'):
+        run_here(monkeypatch, 'record_gpu.py', *names, '--results', tmp_path)
+    assert 'nothing is not recorded here' in capsys.readouterr().err
 
 
 def test_a_result_is_written_with_its_environment(monkeypatch, tmp_path):

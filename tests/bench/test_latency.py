@@ -1,11 +1,11 @@
 import json
-import runpy
 import subprocess
 import sys
 
 import pytest
 import torch
 from paths import ROOT
+from tools_here import run_here
 from torch import nn
 from versions import needs_exporter
 
@@ -175,11 +175,8 @@ BAD = [
 
 @pytest.mark.parametrize('arguments, named', BAD)
 def test_bad_input_is_one_line_and_exit_code_2(arguments, named, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['tools/latency.py', *arguments.split()])
-    monkeypatch.chdir(ROOT)
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path('tools/latency.py', run_name='__main__')
-    assert stopped.value.code == 2
+    with pytest.raises(SystemExit, match='2'):
+        run_here(monkeypatch, 'latency.py', *arguments.split())
     message = capsys.readouterr().err
     assert named in message and message.count('\n') == 1
 

@@ -1,15 +1,11 @@
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
-from paths import ROOT
+from tools_here import run_here
 
 from shufflenet_det.bench import operators
 from shufflenet_det.bench.views import tables_of
-
-TOOL = ROOT / 'tools/operators.py'
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +33,7 @@ def _json(row: operators.OperatorRow) -> str:
     return json.dumps(row, default=vars)
 
 
-def test_tool_names_a_device_that_is_not_there():
-    done = subprocess.run(
-        [sys.executable, TOOL, '--device', 'cuda:99'], capture_output=True, text=True
-    )
-    assert done.returncode == 2 and 'cuda:99 is not there' in done.stderr
+def test_tool_names_a_device_that_is_not_there(monkeypatch, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        run_here(monkeypatch, 'operators.py', '--device', 'cuda:99')
+    assert 'cuda:99 is not there' in capsys.readouterr().err

@@ -1,13 +1,13 @@
 import json
 import re
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from paths import ROOT, TOOLS
+from tools_here import run_here
 
 from shufflenet_det.bench import recording
 from shufflenet_det.bench.latency import pick
@@ -99,10 +99,9 @@ def test_a_tool_that_fails_is_named(tmp_path, monkeypatch):
         recording.record(ANY, tmp_path)
 
 
-def test_tool_lists_and_names_unknown_results():
-    def tool(*arguments):
-        command = [sys.executable, TOOLS / 'record.py', *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-
-    assert 'table8_cpu, 5 min' in tool('--list', 'table8_cpu').stdout
-    assert 'nosuch is not recorded here' in tool('nosuch').stderr
+def test_tool_lists_and_names_unknown_results(monkeypatch, capsys):
+    run_here(monkeypatch, 'record.py', '--list', 'table8_cpu')
+    assert 'table8_cpu, 5 min' in capsys.readouterr().out
+    with pytest.raises(SystemExit, match='2'):
+        run_here(monkeypatch, 'record.py', 'nosuch')
+    assert 'nosuch is not recorded here' in capsys.readouterr().err
