@@ -26,7 +26,7 @@ from .metric import SafeCocoMetric
 from .monitors import check_monitors
 from .newest import left_in, newest_intact
 from .pipelines import image_loaders, pipelines_of, plain_dataset, settings_of
-from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop
+from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop, end_loading
 from .signals import StopRequest, exit_code
 from .verified_loading import verify_loading
 
@@ -165,6 +165,8 @@ class ProtectionHook(Hook):
                 for taken in filter(None, (self._guard, self._stop)):
                     taken.remove()
                 self._guard = self._stop = None
+                for loop in (runner._train_loop, runner._val_loop):
+                    end_loading(loop)
                 release(runner.work_dir)
 
         runner._train_loop.run = run_and_clean

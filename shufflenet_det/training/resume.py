@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import nn
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .kept_values import kept_values, set_kept_values
 from .rng import capture_rng, restore_rng
 from .seeded_batches import SeededFetch
+from .signals import end_workers
 
 
 def _seed_fetching(dataset: Dataset) -> None:
@@ -38,6 +39,7 @@ class Resumable:
 
     _rng: dict | None = None  # set where the next iteration does not start from the present state
     validated: int | None = None  # iterations at the last validation
+    begun: Iterator | None = None  # the last iterator of the dataloader
 
     @classmethod
     def in_place_of(cls, plain: BaseLoop, dataloader: Mapping) -> Resumable:
@@ -92,10 +94,10 @@ class Resumable:
     def batches(self) -> Iterator:
         """Iterate the dataloader; starting it draws no random number."""
         rng = self._rng or capture_rng()
-        batches = iter(self.dataloader)
+        self.begun = iter(self.dataloader)
         restore_rng(rng)
         self._rng = None
-        return batches
+        return self.begun
 
     def validate(self) -> None:
         """Validate, where that is due after these iterations and was not done."""
@@ -104,6 +106,15 @@ class Resumable:
         self._rng = self._rng or capture_rng()
         self.runner.val_loop.run()
         self.validated = self._iter
+
+
+def end_loading(loop: object) -> None:
+    """End the data workers of a loop; it starts others when it runs again."""
+    end_workers(getattr(loop, 'begun', None))
+    loader = getattr(loop, 'dataloader', None)
+    if isinstance(loader, DataLoader):
+        end_workers(loader._iterator)  # persistent ones
+        loader._iterator = None
 
 
 @LOOPS.register_module()

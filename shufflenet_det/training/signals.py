@@ -12,7 +12,9 @@ from multiprocessing.util import register_after_fork
 
 import torch
 from mmengine.dist import all_reduce, is_distributed
+from torch.utils.data._utils.signal_handling import _remove_worker_pids
 from torch.utils.data._utils.worker import _worker_loop
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 """From schedulers, a keyboard, a lost terminal, and Slurm's warning before the end of the time."""
@@ -76,6 +78,20 @@ class StopRequest:
         """Handle signals as before."""
         while self._previous:
             signal.signal(*self._previous.popitem())
+
+
+def end_workers(batches: object) -> None:
+    """End the data workers of a loader's iterator, if it has any.
+
+    Left to Python's collector, its queues are closed before it tells its workers, which block the
+    signal that would end them: they stay, and each is waited for ten seconds.
+    """
+    if isinstance(batches, _MultiProcessingDataLoaderIter) and not batches._shutdown:
+        _remove_worker_pids(id(batches))  # else torch raises an error for each that ends
+        batches._worker_pids_set = False
+        for worker in batches._workers:
+            worker.kill()
+        batches._shutdown_workers()
 
 
 def _end_children() -> None:

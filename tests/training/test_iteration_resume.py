@@ -1,7 +1,9 @@
 """Iteration loops of a config of MMDetection itself: stopped, resumed, bit-identical."""
 
+import multiprocessing
 import os
 import signal
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -78,6 +80,17 @@ def test_stopped_and_resumed_run_is_that_which_was_not(by_iteration, tmp_path, s
         train(by_iteration, part, resume=True)
         last = f'iter_{ITERATIONS}.pth'
         assert difference(tmp_path / 'whole' / last, part / last) == []
+
+
+@pytest.mark.parametrize('stopped', [False, True])
+@pytest.mark.parametrize('persistent', [False, True])
+def test_no_data_worker_is_left(by_iteration, tmp_path, persistent, stopped):
+    for loader in (by_iteration.train_dataloader, by_iteration.val_dataloader):
+        loader.update(num_workers=1, persistent_workers=persistent)
+    before = multiprocessing.active_children()
+    with pytest.raises(SystemExit) if stopped else nullcontext():
+        train(by_iteration, tmp_path, *([Terminate(4)] if stopped else []))
+    assert multiprocessing.active_children() == before
 
 
 def test_loss_scale_of_amp_goes_on_where_it_was(by_iteration, tmp_path, monkeypatch):
