@@ -18,7 +18,7 @@ from .fields import check_whole
 from .formats import FORMATS, REMEDY
 from .opening import CPU, cause, check_names, checked_path, open_file
 from .sources import Source
-from .stream import Detections, Found, find_in, scale_to
+from .stream import SURE, Detections, Found, find_in, scale_to
 
 MAX_THREADS = 1024
 MAX_BATCH = 2**20
@@ -74,7 +74,7 @@ class Detector:
             self.info = replace(self.info, resize=replace(self.info.resize, scale=scale))
         self.classes = self.info.classes
 
-    def find_in(self, source: Source | str | Path, score_thr: float = 0.3) -> Iterator[Found]:
+    def find_in(self, source: Source | str | Path, score_thr: float = SURE) -> Iterator[Found]:
         """What it finds in an image, a folder, a pattern, a video or a camera, frame by frame.
 
         Raises:
