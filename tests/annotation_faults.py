@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from annotation_sets import Made, each
+from annotation_sets import Made
+from annotation_writings import each
 
 HUGE = int('9' * 400)
 
@@ -49,10 +50,20 @@ def same_name_twice(made: Made) -> None:
 
 FATAL = {  # what is written -> what the error of a training says
     'iscrowd 2': (first('annotations', iscrowd=2), ['bad iscrowd', 'iscrowd 2', 'annotation 1']),
+    'ignore 2': (first('annotations', ignore=2), ['bad iscrowd', 'ignore 2', 'annotation 1']),
     'iscrowd text': (first('annotations', iscrowd='yes'), ['bad iscrowd', "'yes'"]),
     'fractions': (fractions, ['nothing is left', 'likely fractions of the image', 'multiply']),
     'ids mixed': (mixed_ids, ['mixed ids', "id '8'", 'ids of images are text']),
     'ids of categories mixed': (mixed_category_ids, ['mixed ids', "id 'last'", 'are text']),
+    'bbox of nulls': (first('annotations', bbox=[None] * 4), ['bad bbox', 'annotation 1']),
+    'bbox nested': (first('annotations', bbox=[[1, 2, 3, 4]]), ['bad bbox', 'annotation 1']),
+    'polygon of two points': (
+        first('annotations', bbox=None, segmentation=[[1, 1, 5, 5]]), ['bad bbox', 'annotation 1'],
+    ),
+    'mask of too few pixels': (
+        first('annotations', bbox=None, segmentation=dict(size=[9, 9], counts=[1, 2])),
+        ['bad bbox', 'annotation 1'],
+    ),
     'bbox of 400 digits': (first('annotations', bbox=[1, 2, HUGE, 3]), ['box not finite']),
     'area of 400 digits': (first('annotations', area=HUGE), ['bad area', 'annotation 1']),
     'area text': (first('annotations', area='large'), ['bad area', "'large'"]),

@@ -1,13 +1,14 @@
 """Generated COCO sets, written in every way that the format's users write them.
 
-A way of writing changes no meaning: whatever of `WRITINGS` and `ENCODINGS` a file is written with,
-its check passes, its boxes and names are those of the truth, and the truth scores AP 1.
+A way of writing changes no meaning: whatever of `annotation_writings.WRITINGS` and of `ENCODINGS` a
+file is written with, its check passes, its boxes and names are those of the truth, and the truth
+scores AP 1.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,109 +70,6 @@ def make(rng: Generator, folder: Path) -> Made:
     return Made(content, folder, truth, classes)
 
 
-def each(section: str, change: Callable[[dict], object]) -> Callable[[Made], None]:
-    """A way of writing that changes every entry of a list."""
-
-    def write(made: Made) -> None:
-        for entry in made.content[section]:
-            change(entry)
-
-    return write
-
-
-def put(**values: object) -> Callable[[dict], None]:
-    return lambda entry: entry.update(values)
-
-
-def without(key: str) -> Callable[[dict], None]:
-    return lambda entry: entry.pop(key, None)
-
-
-def text(*keys: str) -> Callable[[dict], None]:
-    def change(entry: dict) -> None:
-        for key in keys:
-            value = entry.get(key)
-            if value is not None:
-                entry[key] = [str(v) for v in value] if isinstance(value, list) else str(value)
-
-    return change
-
-
-def floats(*keys: str) -> Callable[[dict], None]:
-    def change(entry: dict) -> None:
-        for key in keys:
-            if not str(entry[key]).startswith('img-'):
-                entry[key] = float(entry[key])
-
-    return change
-
-
-def polygon(entry: dict) -> None:
-    x, y, width, height = map(float, entry.pop('bbox'))
-    corners = [x, y, x + width, y, x + width, y + height, x, y + height]
-    entry.update(segmentation=[corners], area=None)
-
-
-def text_ids(made: Made) -> None:
-    """Image ids such as those of a data base."""
-    for image in made.content['images']:
-        image['id'] = f'img-{image["id"]}'
-    for annotation in made.content['annotations']:
-        annotation['image_id'] = f'img-{int(float(annotation["image_id"]))}'
-
-
-def ids_from_0(made: Made) -> None:
-    for number, annotation in enumerate(made.content['annotations']):
-        annotation['id'] = number
-
-
-def huge_ids(made: Made) -> None:
-    for number, annotation in enumerate(made.content['annotations']):
-        annotation['id'] = 10**400 + number
-
-
-def root_category(made: Made) -> None:
-    """What Roboflow writes in front of the categories."""
-    last = made.content['categories'][-1]
-    root = dict(id=type(last['id'])(99), name=last['name'], supercategory='none')
-    made.content['categories'].insert(0, root)
-
-
-def other_order(made: Made) -> None:
-    for section in made.content.values():
-        section.reverse()
-
-
-WRITINGS = {
-    'as it is': lambda made: None,
-    'annotation ids from 0': ids_from_0,
-    'annotation ids as text': each('annotations', text('id')),
-    'no annotation ids': each('annotations', without('id')),
-    'annotation ids of 400 digits': huge_ids,
-    'no iscrowd': each('annotations', without('iscrowd')),
-    'iscrowd null': each('annotations', put(iscrowd=None)),
-    'iscrowd false': each('annotations', put(iscrowd=False)),
-    'iscrowd as text': each('annotations', put(iscrowd='0')),
-    'no area': each('annotations', without('area')),
-    'area null': each('annotations', put(area=None)),
-    'area 0': each('annotations', put(area=0)),
-    'area as text': each('annotations', text('area')),
-    'polygons without bbox': each('annotations', polygon),
-    'bbox as text': each('annotations', text('bbox')),
-    'sizes as floats': each('images', floats('width', 'height')),
-    'sizes as text': each('images', text('width', 'height')),
-    'ids of images and categories as text': each('annotations', text('image_id', 'category_id')),
-    'ids of images and categories as floats': each('annotations', floats('image_id')),
-    'image ids that are no numbers': text_ids,
-    'category ids as text, in both lists': lambda made: (
-        each('categories', text('id'))(made), each('annotations', text('category_id'))(made)
-    ),
-    'spaces around names': each('categories', lambda c: c.update(name=f' {c["name"]}\t')),
-    'an unused root category of the name of a class': root_category,
-    'lists in another order': other_order,
-    'fields that nobody knows': each('annotations', put(keypoints=[], attributes={})),
-}  # fmt: skip
-
 ENCODINGS = {
     'UTF-8': 'utf-8', 'byte order mark': 'utf-8-sig', 'UTF-16': 'utf-16', 'UTF-32': 'utf-32',
 }  # fmt: skip
@@ -193,12 +91,13 @@ def dataset_of(path: Path, made: Made, **settings: object) -> object:
 
 
 def loaded(dataset: object) -> list[Truth]:
-    """What a data set gives, in the terms of the truth."""
+    """What a data set gives, in the terms of the truth: crowds not among them."""
     classes = dataset.metainfo['classes']
     return sorted(
         (Path(info['img_path']).name, classes[i['bbox_label']], _xywh(i['bbox']))
         for info in map(dataset.get_data_info, range(len(dataset)))
         for i in info['instances']
+        if not i['ignore_flag']
     )
 
 

@@ -168,6 +168,41 @@ REFUSED = {
     'a key without end': (
         pickle.EMPTY_DICT + text('k' * 5000) + pickle.NONE + pickle.SETITEM, 'very long',
     ),
+    'a key of the hash of another': (
+        pickle.EMPTY_DICT + number(2**61 - 1) + pickle.NONE + pickle.SETITEM, 'as a key',
+    ),
+    'members of one hash': (call('builtins.set', value([2**61 - 1, 0])), 'as a key'),
+    'a key of fractions': (
+        pickle.EMPTY_DICT + value((0.5, 1.5)) + pickle.NONE + pickle.SETITEM, '0.5 as a key',
+    ),
+    'a complex key': (
+        pickle.EMPTY_DICT + call('builtins.complex', value(1.0), value(2.0)) + pickle.NONE
+        + pickle.SETITEM, '(1+2j) as a key',
+    ),
+    'a frozen set as key': (
+        pickle.EMPTY_DICT + pickle.MARK + value(1) + b'\x91' + pickle.NONE + pickle.SETITEM,
+        'key of nested tuples',
+    ),
+    'a reference as text': (b'Pstorage\n', 'instruction PERSID'),
+    'an object by keywords': (
+        named(HISTORY) + value(()) + value({}) + b'\x92', 'instruction NEWOBJ_EX',
+    ),
+    'a storage of tensors': (
+        many(text('storage'), named('torch.Tensor'), text('0'), text('cpu'), number(4))
+        + pickle.BINPERSID, 'no tensor',
+    ),
+    'a storage of less than nothing': (storage(-1), 'no tensor'),
+    'a storage outside the archive': (storage(4, '../../../etc/passwd'), 'corrupt'),
+    'a type that is called': (named('torch.float32') + value(()) + pickle.REDUCE, 'calls a dtype'),
+    'a size of a number': (call('torch.Size', number(1 << 40)), 'made of a int'),
+    'a device of no machine': (call('torch.device', text('net:1')), 'corrupt'),
+    'a parameter of a number': (
+        call('torch._utils._rebuild_parameter', number(3), pickle.NEWTRUE, pickle.NONE), 'corrupt',
+    ),
+    'a history of other counts': (
+        build(call(HISTORY), value({'_log_history': 1, '_count_history': 2, 'max_length': 3})),
+        'history',
+    ),
     'a key that is never hashed': (
         pickle.EMPTY_DICT + value(()) + DUP_TUPLE * 90 + pickle.NONE + pickle.SETITEM,
         'key of nested tuples',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -24,11 +24,11 @@ def read(root: Path) -> Annotations:
     return read_voc(split_file(root), root / 'Annotations')
 
 
-def dataset(root: Path, kind: str = 'CheckedVOCDataset') -> object:
+def dataset(root: Path, kind: str = 'CheckedVOCDataset', classes: Sequence = CLASSES) -> object:
     return DATASETS.build(
         dict(
             type=kind, data_root=str(root), ann_file='ImageSets/Main/train.txt', pipeline=[],
-            data_prefix=dict(sub_data_root=''), metainfo=dict(classes=CLASSES),
+            data_prefix=dict(sub_data_root=''), metainfo=dict(classes=classes),
         )
     )  # fmt: skip
 
@@ -87,6 +87,32 @@ def without_size(root: Path) -> None:
     each_image(root, change)
 
 
+def first_box(**corners: int) -> Change:
+    def change(root: Path) -> None:
+        for name, value in corners.items():
+            corner(str(value), name)(root)
+
+    return change
+
+
+def with_size(text: str) -> Change:
+    def change(root: Path, name: str) -> None:
+        path = root / f'Annotations/{name}.xml'
+        before, _, rest = path.read_text().partition('<size>')
+        path.write_text(f'{before}<size>{text}</size>{rest.partition("</size>")[2]}')
+
+    return lambda root: each_image(root, change)
+
+
+def corner(value: str, name: str = 'xmin') -> Change:
+    def change(root: Path) -> None:
+        path = next(p for p in (root / 'Annotations').glob('train*') if name in p.read_text())
+        before, _, rest = path.read_text().partition(f'<{name}>')
+        path.write_text(before + f'<{name}>{value}<' + rest.partition('<')[2])
+
+    return change
+
+
 READ = {  # what is written -> what is said
     'as it is': (lambda root: None, ''),
     '.JPG': (suffix('.JPG'), 'other suffixes'),
@@ -99,17 +125,12 @@ READ = {  # what is written -> what is said
     'lines of Windows': (lines(lambda text: text.replace('\n', '\r\n')), ''),
     'byte order mark': (lines(lambda text: '\ufeff' + text), ''),
     'no size': (without_size, 'no size'),
+    'size empty': (with_size(''), 'no size'),
+    'size of zeros': (with_size('<width>0</width><height>0</height><depth>3</depth>'), 'no size'),
+    'a width alone': (with_size('<width>9</width>'), 'no size'),
+    'sides empty': (with_size('<width/><height> </height>'), 'no size'),
     'sizes as floats': (in_xml('</width>', '.0</width>'), ''),
 }
-
-
-def corner(value: str) -> Change:
-    def change(root: Path) -> None:
-        path = next(p for p in (root / 'Annotations').glob('train*') if 'xmin' in p.read_text())
-        before, _, rest = path.read_text().partition('<xmin>')
-        path.write_text(before + f'<xmin>{value}<' + rest.partition('<')[2])
-
-    return change
 
 
 NAMED = {  # what is written -> what the error says
@@ -117,6 +138,12 @@ NAMED = {  # what is written -> what the error says
     'xmin 1e999': (corner('1e999'), ['box not finite', 'train']),
     'xmin nan': (corner('nan'), ['box not finite', 'train']),
     'xmin text': (corner('left'), ["<xmin> is 'left', no number", '.xml']),
+    'no corner': (in_xml('<xmin>', '<left>0</left><!--'), ['no Pascal VOC annotation', '.xml']),
+    'a class without a name': (in_xml('<name>', '<name></name><old>'), ['.xml']),
+    'corners in turn': (first_box(xmin=60, xmax=20), ['empty box', 'train']),
+    'far outside': (first_box(xmin=9000, xmax=9900), ['box outside', 'train']),
+    'an id twice': (lines(lambda text: text + text), ['duplicate id', 'train']),
+    'an entity without end': (in_xml('<annotation>', '&lol;<annotation>'), ['.xml']),
     'difficult 7': (in_xml('<difficult>0<', '<difficult>7<'), ["<difficult> is '7'", '.xml']),
     'ids no UTF-8': (lambda root: split_file(root).write_bytes(b'a\xff\n'), ['no UTF-8', '.txt']),
     'id a path': (lines(lambda text: '/etc/passwd\n'), ['/etc/passwd', 'lead out of the folder']),

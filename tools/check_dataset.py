@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from functools import partial
+from pathlib import Path
 
 from run_tool import run_tool
 
@@ -34,6 +35,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    if args.clean and Path(args.clean).resolve() == Path(args.annotations).resolve():
+        raise ValueError(f'--clean {args.clean}: the original stays; give another name')
     found, root = check.read_set(args.annotations, args.image_root)
     counts = ', '.join(f'{len(found.entries[name])} {name}' for name in SECTIONS)
     more = check.check_classes(found, args.classes)

@@ -17,7 +17,7 @@ from .download import resolve
 from .files import read_checkpoint
 from .layouts import Recognised, in_torchvision_order, recognise
 from .naming import TORCHVISION, count_units
-from .report import COUNTER, LeftOut, LoadReport, some
+from .report import COUNTER, LeftOut, LoadReport, check_types, some
 
 
 def load_backbone(
@@ -47,6 +47,7 @@ def load_backbone(
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
     _check_shapes(tensors, wanted, source)
+    check_types(tensors, wanted, source)
 
     report = _report(found, tensors, wanted, source)
     if 2 * report.loaded < report.total or (strict and report.missing):

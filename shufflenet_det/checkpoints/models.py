@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .download import resolve
 from .files import read_checkpoint
-from .report import COUNTER, LeftOut, LoadReport, some
+from .report import COUNTER, LeftOut, LoadReport, check_types, some
 
 HEADS = ('head',)
 """Part of the names of tensors that may have another shape: a head for other classes."""
@@ -96,6 +96,7 @@ def compare(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], source: s
             f'{"; ".join(shapes)}; give the checkpoint of this config'
         )
     counted = [key for key in wanted if not key.endswith(COUNTER)]
+    check_types(given, {key: wanted[key] for key in counted}, source)
     spare = Counter(k.partition('.')[0] for k in given if k not in wanted and COUNTER not in k)
     left_out = [LeftOut(where, count, 'not in this model') for where, count in spare.items()]
     if other:

@@ -111,9 +111,14 @@ def set_history(history: HistoryBuffer, state: Mapping) -> None:
 
 
 def set_ordered(ordered: OrderedDict, state: Mapping) -> None:
-    """Versions of the modules, which a state_dict carries as an attribute."""
-    if isinstance(state.get('_metadata'), dict):
-        ordered._metadata = state['_metadata']
+    """Versions of the modules, which a state_dict carries as an attribute; others are dropped."""
+    versions = state.get('_metadata')
+    if isinstance(versions, dict):
+        ordered._metadata = {
+            name: entry
+            for name, entry in versions.items()
+            if isinstance(entry, dict) and type(entry.get('version', 0)) is int
+        }
 
 
 def encoded(text: str, encoding: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 COUNTER = 'num_batches_tracked'
@@ -54,6 +54,27 @@ class LoadReport:
         if self.note:
             lines.append(f'  {self.note}')
         return '\n'.join(lines)
+
+
+def check_types(given: Mapping, wanted: Mapping, source: str) -> None:
+    """Refuse tensors of integers or flags for weights: copying makes numbers of them in silence.
+
+    Args:
+        given, wanted: Name -> tensor, of the file and of the module.
+
+    Raises:
+        ValueError: Naming the first of them.
+    """
+    wrong = [
+        f'{key} {given[key].dtype}'
+        for key, tensor in wanted.items()
+        if key in given and tensor.is_floating_point() and not given[key].is_floating_point()
+    ]
+    if wrong:
+        raise ValueError(
+            f'{source}: {len(wrong)} weights are no floating-point numbers: '
+            f'{", ".join(wrong[:3])}; save them as float32'
+        )
 
 
 def some(keys: Sequence[str]) -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import pickletools
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from numbers import Integral, Number
 from typing import Any, BinaryIO, Protocol
 
 LONGEST_KEY = 4096  # letters, as long as a path may be
+LARGEST_KEY = 2**60  # hashes of larger integers repeat
+LARGEST_PART = 2**32  # of a tuple that is a key
 
 
 class RefusedError(ValueError):
@@ -113,12 +116,17 @@ def plain_key(value: object) -> object:
     """A key, or a member of a set.
 
     Raises:
-        RefusedError: If it is long, or tuples in tuples, whose hash may take for ever.
+        RefusedError: If it is long, or of tuples in tuples, whose hash may take for ever, or of
+            numbers that give many keys one hash, which makes a dict as slow as a list.
     """
     nested = (tuple, frozenset)
-    for part in value if isinstance(value, nested) else (value,):
+    alone = not isinstance(value, tuple)
+    for part in (value,) if alone else value:
         if isinstance(part, nested) or (isinstance(part, (str, bytes)) and len(part) > LONGEST_KEY):
             raise RefusedError('holds a key of nested tuples or a very long one: refused')
+        whole = isinstance(part, Integral) and abs(part) < (LARGEST_KEY if alone else LARGEST_PART)
+        if isinstance(part, Number) and not whole and not (alone and isinstance(part, float)):
+            raise RefusedError(f'holds the number {part!r:.50} as a key: refused')
     return value
 
 

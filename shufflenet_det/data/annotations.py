@@ -41,9 +41,10 @@ class Annotations(Findings):
 
     @cached_property
     def objects(self) -> dict[str, int]:
-        """Category name -> number of annotations that training or evaluation can use."""
+        """Category name -> number of objects to learn or to find; crowds are none."""
         names = {c['id']: c['name'] for c in self.usable('categories')}
-        counts = Counter(names.get(a['category_id']) for a in self.usable('annotations'))
+        single = (a for a in self.usable('annotations') if not a['iscrowd'])
+        counts = Counter(names.get(a['category_id']) for a in single)
         return {name: counts[name] for name in names.values()}
 
     def usable(self, section: str) -> list[dict]:
@@ -59,7 +60,7 @@ class Annotations(Findings):
     def nothing_left(self) -> Fault | None:
         """The fault of a set with annotations of which none can be used, with its likely cause."""
         given = len(self.entries['annotations'])
-        if not given or any(self.objects.values()):
+        if not given or self.usable('annotations'):
             return None
         kinds = Counter(f.kind for f in self.faults if f.section == 'annotations')
         why = ', '.join(f'{count} {kind}' for kind, count in kinds.most_common(3))

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .faults import LARGEST, Fault, Findings
-from .values import box_of, identifier, is_finite, is_written_so, number, whole
+from .segmentations import box_of
+from .values import identifier, is_finite, is_written_so, number, whole
 
 SLACK = 1.0
 """Pixels by which a box may leave its image before that is told."""
@@ -127,7 +128,7 @@ def _is_usual(entry: Mapping, references: References) -> bool:
         return False
     if {*map(type, box), type(entry.get('area'))} - {int, float} or not _has_size(image):
         return False
-    if {type(entry['image_id']), type(entry['category_id'])} - {int, str}:
+    if {type(entry['image_id']), type(entry['category_id'])} - {int, str} or entry.get('ignore'):
         return False
     x, y, width, height = box
     right, bottom = image['width'], image['height']
@@ -171,14 +172,18 @@ class Reading:
                 self.notes.append('ids')
 
     def _read_crowd(self) -> None:
-        given = self.entry.get('iscrowd')
-        crowd = int(given) if isinstance(given, bool) else 0 if given is None else whole(given)
-        if given is None:
+        flags = {key: _flag(self.entry.get(key)) for key in ('iscrowd', 'ignore')}
+        for key, flag in flags.items():
+            given = self.entry.get(key)
+            if flag is None:
+                self.faults.append(('bad iscrowd', f'{key} {given!r:.40}'))
+            elif given is not None or key == 'iscrowd':
+                self.values[key] = flag
+        if self.entry.get('iscrowd') is None:
             self.notes.append('no iscrowd')
-        if crowd in (0, 1):
-            self.values['iscrowd'] = crowd
-        else:
-            self.faults.append(('bad iscrowd', f'iscrowd {given!r:.40}'))
+        if flags['ignore']:
+            self.values['iscrowd'] = 1
+            self.notes.append('ignored')
 
     def _read_box(self) -> bool:
         given = self.entry.get('bbox')
@@ -213,6 +218,12 @@ class Reading:
             self.notes.append('numbers as text')
         self.values['area'] = area
         return True
+
+
+def _flag(value: object) -> int | None:
+    """0 or 1, which is 0 where nothing stands; None of anything else."""
+    found = int(value) if isinstance(value, bool) else 0 if value is None else whole(value)
+    return found if found in (0, 1) else None
 
 
 def _has_size(image: Mapping) -> bool:

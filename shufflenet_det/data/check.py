@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -14,7 +13,11 @@ from .faults import Fault
 from .files import read_file
 from .pixels import read_image
 from .reader import annotations_of
+from .values import class_name
 from .voc import ANNOTATIONS, read_voc
+
+PACKED = (b'\x1f\x8b', b'PK\x03\x04', b'BZh', b'\xfd7zXZ', b'\x28\xb5\x2f\xfd')
+"""How files of gzip, zip, bzip2, xz and zstd begin."""
 
 FEW_IMAGES = 256
 """As many are decoded in less time than it takes to start more processes."""
@@ -31,14 +34,18 @@ def read_annotations(path: str | Path, root: str | Path | None = None) -> Annota
         DataError: Naming path and cause, if it is missing, cut, or no COCO file.
     """
     try:
-        content = json.loads(read_file(path))
-    except (OSError, ValueError, RecursionError) as error:
+        raw = read_file(path)
+    except (OSError, ValueError) as error:
         cause = getattr(error, 'strerror', None) or error
+        raise DataError(f'{path}: {cause}; give the path of a COCO annotation file') from error
+    try:
+        content = json.loads(raw, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        remedy = (
+            'compressed: unpack it' if raw.startswith(PACKED) else 'correct it or copy it again'
+        )
         raise DataError(
-            f'{path}: cannot be read as JSON ({cause}); {os.path.getsize(path)} bytes, '
-            'copy it again'
-            if os.path.isfile(path)
-            else f'{path}: {cause}; give the path of a COCO annotation file'
+            f'{path}: cannot be read as JSON ({error}); {len(raw)} bytes, {remedy}'
         ) from error
     lists = content if isinstance(content, dict) else {}
     missing = [name for name in ('images', 'categories') if not isinstance(lists.get(name), list)]
@@ -47,6 +54,16 @@ def read_annotations(path: str | Path, root: str | Path | None = None) -> Annota
     if missing:
         raise DataError(f'{path}: no COCO annotation file, the lists {missing} are not in it')
     return annotations_of(content, None if root is None else str(root))
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object; of a key with two values, Python takes the last without a word."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        for key, value in pairs:
+            if content[key] is not value and content[key] != value:
+                raise ValueError(f'the key {key!r} stands twice in one object, with other values')
+    return content
 
 
 def read_set(path: str | Path, root: str | Path) -> tuple[Annotations, Path]:
@@ -83,7 +100,7 @@ def check_classes(found: Annotations, classes: Sequence[str]) -> list[Fault]:
     return [
         Fault('class not in the file', 'categories', None, detail=f'{name!r}, the file has {names}')
         for name in classes
-        if name not in names
+        if class_name(name) not in names
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from .annotations import Annotations, DataError
 from .faults import SECTIONS, WARNED, Fault
 from .reader import annotations_of
-from .values import box_of
+from .segmentations import box_of
 
 PASSES = 3
 """A repair may uncover a fault; none uncovers more than the next pass ends."""

@@ -12,6 +12,7 @@ from mmdet.registry import DATASETS
 from .annotations import Annotations, DataError
 from .check import read_annotations
 from .faults import OF_IMAGES
+from .values import class_name
 
 
 class CheckedCoco(COCO):
@@ -58,13 +59,13 @@ class CheckedCoco(COCO):
             return super().get_cat_ids(list(cat_names or ()), list(sup_names), list(cat_ids))
         ids = {category['name']: category['id'] for category in self.dataset['categories']}
         names = [cat_names] if isinstance(cat_names, str) else list(cat_names)
-        missing = [name for name in names if name.strip() not in ids]
+        missing = [name for name in names if class_name(name) not in ids]
         if missing:
             raise DataError(
                 f'{self.where}: classes of the config that are not in the file: {missing[:10]}; '
                 f'categories of the file: {list(ids)[:80]}'
             )
-        return [ids[name.strip()] for name in names]
+        return [ids[class_name(name)] for name in names]
 
 
 class NotEmpty:

@@ -19,7 +19,7 @@ KINDS = {
     'bad size': (FATAL, 'width and height must be integers >= 1'),
     'bad bbox': (FATAL, 'bbox must be x, y, width, height in pixels'),
     'bad area': (FATAL, 'area must be a finite number'),
-    'bad iscrowd': (FATAL, 'iscrowd must be 0 or 1'),
+    'bad iscrowd': (FATAL, 'iscrowd, and ignore where it stands, must be 0 or 1'),
     'box not finite': (FATAL, f'NaN, infinite or beyond {LARGEST:.0e} pixels'),
     'unknown category': (FATAL, 'category_id is no id of categories'),
     'class not in the file': (FATAL, 'a class name of the config is no category'),
@@ -50,15 +50,17 @@ READINGS = {
     'numbers as text': 'read as numbers',
     'sizes': 'width and height as text or floats; read as integers',
     'no iscrowd': 'absent or null; read as 0',
-    'no area': 'absent, null or not positive; computed from polygons or box',
-    'no bbox': 'absent or null; computed from polygons',
+    'no area': 'absent, null or not positive; computed from the segmentation or the box',
+    'no bbox': 'absent or null; computed from the segmentation',
+    'ignored': 'ignore is true; read as a crowd, which is no object',
     'spaces around names': 'left out',
+    'Unicode of names': 'letters in another form; composed (NFC)',
     'unused category': 'of the name of another one, without annotations; left out',
     'no list of annotations': 'read as a file without objects',
     'blank lines': 'of the list of ids; left out',
     'other suffixes': 'images that are no ID.jpg; found in the folder',
     'no difficult': 'empty; read as 0',
-    'no size': 'of the image in the XML file; read from the image',
+    'no size': 'of the image in the XML file, or 0; read from the image',
 }
 """What is read although the format says otherwise -> how."""
 
@@ -98,7 +100,8 @@ class Fault:
                self.file]  # fmt: skip
         entry = self.section + ('' if self.index is None else f'[{self.index}]')
         where = ', '.join(part for part in ids if part) or entry
-        return f'{self.kind}: {where}: {self.detail or KINDS[self.kind][1]}'
+        text = f'{self.kind}: {where}: {self.detail or KINDS[self.kind][1]}'
+        return text.encode(errors='backslashreplace').decode()  # half a character of UTF-16
 
     @classmethod
     def of(

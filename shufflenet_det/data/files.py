@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -19,3 +21,18 @@ def read_file(path: str | Path) -> bytes:
         if not stat.S_ISREG(kind):
             raise OSError(0, 'a pipe, a socket or a device, not a regular file', str(path))
         return file.read()
+
+
+def alike(path: str | Path) -> str:
+    """A file beside one that is missing, whose name differs in case or Unicode form; or ''."""
+    path = Path(path)
+    return _by_form(path.parent).get(_form(path.name), '')
+
+
+def _form(name: str) -> str:
+    return unicodedata.normalize('NFC', name).casefold()
+
+
+@lru_cache(maxsize=4)
+def _by_form(folder: Path) -> dict[str, str]:
+    return {_form(name): name for name in os.listdir(folder)} if folder.is_dir() else {}

@@ -64,7 +64,10 @@ class CheckedLoadImage(LoadImageFromFile):
         return results
 
     def _read(self, path: str) -> bytes:
-        backend = fileio.get_file_backend(path, backend_args=self.backend_args)
+        try:
+            backend = fileio.get_file_backend(path, backend_args=self.backend_args)
+        except LookupError as error:
+            raise ValueError(f'MMEngine has no file backend {error} for it') from error
         return read_file(path) if isinstance(backend, LocalBackend) else backend.get(path)
 
     def _decode(self, content: bytes) -> np.ndarray | None:

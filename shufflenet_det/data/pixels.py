@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from . import jpeg
-from .files import read_file
+from .files import alike, read_file
 
 PNG = b'\x89PNG\r\n\x1a\n'
 MAX_PIXELS = int(os.environ.get('OPENCV_IO_MAX_IMAGE_PIXELS', 2**27))
@@ -57,7 +57,9 @@ def read_image(
     try:
         image = decode(read(str(path)), decoder)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f'{path}: no such file') from error
+        other = alike(path)
+        hint = f', but {ascii(other)} is there' if other else ''
+        raise FileNotFoundError(f'{path}: no such file{hint}') from error
     except (OSError, ValueError) as error:
         cause = getattr(error, 'strerror', None) or error
         raise ValueError(f'{path}: {cause}') from error

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from .annotations import Annotations
 from .boxes import References, read_annotation
 from .faults import LARGEST, SECTIONS, Fault
-from .values import identifier, integer_of, is_written_so, whole
+from .values import class_name, identifier, integer_of, is_written_so, whole
 
 LARGEST_ID = 2**53
 """pycocotools keeps ids of annotations in float64."""
@@ -141,8 +141,9 @@ def leaves(name: str, root: str | None) -> bool:
 
 def _read_categories(found: Annotations, indices: Sequence[int]) -> None:
     for index in indices:
-        name = found.entries['categories'][index]['name'].strip()
-        _write(found, 'categories', index, {'name': name}, 'spaces around names')
+        stripped = found.entries['categories'][index]['name'].strip()
+        _write(found, 'categories', index, {'name': stripped}, 'spaces around names')
+        _write(found, 'categories', index, {'name': class_name(stripped)}, 'Unicode of names')
 
 
 def _read_annotations(

@@ -16,6 +16,7 @@ from .annotations import SHOWN, Annotations, DataError
 from .check import read_annotations
 from .coco_dataset import CheckedCocoDataset, load_coco
 from .faults import FATAL
+from .values import class_name
 from .voc_dataset import (
     STOPPING,
     CheckedVOCDataset,
@@ -83,20 +84,22 @@ def _check_dataset(built: BaseDetDataset, where: str, classes: Sequence[str], sp
     voc, found = isinstance(built, XMLDataset), inspect(built)
     found.refuse_faults(where, STOPPING if voc else (FATAL,))
     names = list(found.objects)
-    missing = [name for name in classes if name.strip() not in names]
+    missing = [name for name in classes if class_name(name) not in names]
     if missing and not (voc and split != 'train'):  # a small split may lack a class
         raise DataError(
             f'{where}: classes of the config that are not in the file: {missing[:SHOWN]} '
             f'({len(missing)} of {len(classes)}); categories of the file: {names[:80]}. '
             'Set metainfo=dict(classes=...) of every dataset to the names in the file'
         )
-    if len({name.strip() for name in classes}) < len(classes):
+    if len(set(map(class_name, classes))) < len(classes):
         raise DataError(f'{where}: a class stands twice in {list(classes)[:80]}; write each once')
     if found.told():
         print_log(f'{where}:\n{found.told()}', logger='current', level=logging.WARNING)
-    unseen = [name for name in classes if not found.objects.get(name.strip())]
+    unseen = [name for name in classes if not found.objects.get(class_name(name))]
     if len(unseen) == len(classes) and split == 'train':
-        raise DataError(f'{where}: no object of {list(classes)[:80]}, nothing can be learnt')
+        raise DataError(
+            f'{where}: no object of {list(classes)[:80]} but crowds, nothing can be learnt'
+        )
     if unseen:
         print_log(
             f'{where}: no object of {unseen[:80]} ({len(unseen)} of {len(classes)} classes)'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 
 
@@ -42,23 +43,9 @@ def integer_of(text: str) -> int | None:
     return int(text) if plain and str(int(text)) == text else None
 
 
-def box_of(segmentation: object) -> tuple[list[float], float] | None:
-    """x, y, width, height and area of polygons [[x, y, x, y, ...], ...]; None for others."""
-    polygons = segmentation if isinstance(segmentation, list) else []
-    points, area = [], 0.0
-    for polygon in polygons:
-        values = [number(v) for v in polygon] if isinstance(polygon, list) else []
-        if len(values) < 6 or len(values) % 2 or not all(is_finite(v) for v in values):
-            return None
-        corners = list(zip(values[::2], values[1::2], strict=True))
-        following = corners[1:] + corners[:1]
-        pairs = zip(corners, following, strict=True)
-        area += abs(sum(x * v - u * y for (x, y), (u, v) in pairs)) / 2
-        points += corners
-    if not points:
-        return None
-    (left, right), (top, bottom) = ((min(v), max(v)) for v in zip(*points, strict=True))
-    return [left, top, right - left, bottom - top], area
+def class_name(text: str) -> str:
+    """A name without spaces around it and in Unicode's composed form, as two spellings look one."""
+    return unicodedata.normalize('NFC', text.strip())
 
 
 def is_finite(value: float | None) -> bool:

@@ -17,7 +17,7 @@ from .faults import Findings
 from .files import read_file
 from .pixels import read_image
 from .reader import annotations_of, leaves
-from .values import is_finite, number, whole
+from .values import class_name, is_finite, number, whole
 
 ANNOTATIONS = 'Annotations'
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
@@ -132,7 +132,8 @@ def _image(tree: ET.Element, folder: Path, file_name: str, notes: Findings) -> d
 
 def _size(tree: ET.Element, image: Path, notes: Findings) -> tuple[object, object]:
     """Width and height as they stand there, or of the image where nothing does."""
-    if tree.find('size') is None and image.is_file():
+    texts = [(tree.findtext(f'size/{side}') or '').strip() for side in ('width', 'height')]
+    if any(not text or whole(text) == 0 for text in texts) and image.is_file():
         notes.read('no size', str(image))
         return read_image(image).shape[1::-1]
     given = [_text(tree, f'size/{side}') for side in ('width', 'height')]
@@ -156,7 +157,9 @@ def _object(node: ET.Element, path: Path, notes: Findings) -> tuple[str, dict]:
     if iscrowd not in (0, 1):
         raise ValueError(f'<difficult> is {difficult.strip()!r:.40}, not 0 or 1')
     box = [x1 - 1, y1 - 1, x2 - x1, y2 - y1]
-    return _text(node, 'name'), dict(bbox=box, area=abs(box[2] * box[3]), iscrowd=iscrowd)
+    return class_name(_text(node, 'name')), dict(
+        bbox=box, area=abs(box[2] * box[3]), iscrowd=iscrowd
+    )
 
 
 def _corner(node: ET.Element, corner: str) -> float:

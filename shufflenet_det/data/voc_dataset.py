@@ -11,6 +11,7 @@ from mmdet.registry import DATASETS
 from .annotations import Annotations
 from .coco_dataset import NotEmpty
 from .faults import CONSEQUENCES, WARNED
+from .values import class_name
 from .voc import read_voc
 
 STOPPING = tuple(severity for severity in CONSEQUENCES if severity != WARNED)
@@ -33,7 +34,7 @@ def load_voc(dataset: XMLDataset) -> list[dict]:
     found.refuse_faults(str(dataset.ann_file), STOPPING)
     content = found.content
     names = {category['id']: category['name'] for category in content['categories']}
-    dataset.cat2label = {name: k for k, name in enumerate(dataset.metainfo['classes'])}
+    dataset.cat2label = {class_name(n): k for k, n in enumerate(dataset.metainfo['classes'])}
     instances = defaultdict(list)
     for annotation in content['annotations']:
         label = dataset.cat2label.get(names[annotation['category_id']])

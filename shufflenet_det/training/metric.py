@@ -19,6 +19,8 @@ from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.coco_dataset import CheckedCoco
 from shufflenet_det.data.reader import annotations_of
 
+from .metric_settings import check_metric
+
 
 @METRICS.register_module()
 class SafeCocoMetric(CocoMetric):
@@ -33,6 +35,16 @@ class SafeCocoMetric(CocoMetric):
         if ann_file is not None:
             with get_local_path(ann_file, backend_args=self.backend_args) as path:
                 self._coco_api = CheckedCoco(path)
+        self.check_settings()
+
+    def check_settings(self) -> None:
+        """Refuse what would end with an error after the first evaluation only.
+
+        Raises:
+            ValueError: Naming the setting, or the annotations without a mask.
+        """
+        self.iou_thrs = np.array(self.iou_thrs, float, ndmin=1)  # pycocotools compares it
+        check_metric(self)
 
     def read_anew(self) -> None:
         """Replace annotations that plain `CocoMetric` read by what this package makes of them."""
@@ -64,12 +76,14 @@ class SafeCocoMetric(CocoMetric):
         if self._coco_api is None:
             self._coco_api = self._coco_of([truth for truth, _ in results])
         coco = self._coco_api
+        _tell_left_out({prediction['img_id'] for _, prediction in results}, coco.imgs)
         coco.loadRes = partial(_load_results, coco)
         try:
             scores = super().compute_metrics(results)
         finally:
             del coco.loadRes
-        if not any(found['category_id'] in self.cat_ids for found in coco.anns.values()):
+        single = (each for each in coco.anns.values() if not each.get('iscrowd'))
+        if not any(each['category_id'] in self.cat_ids for each in single):
             print_log(
                 f'none of the {len(self.img_ids)} images has an object of '
                 f'{list(self.dataset_meta["classes"])[:80]}: a score of -1 says nothing',
@@ -109,6 +123,16 @@ class SafeCocoMetric(CocoMetric):
                 recalls = eval_recalls([truth], [best], proposal_nums, iou_thrs, logger='silent')
                 recalled += len(boxes) * recalls.mean(1)
         return recalled / objects if objects else np.full(len(proposal_nums), -1.0)
+
+
+def _tell_left_out(predicted: set, images: Mapping) -> None:
+    left = len(images.keys() - predicted)
+    if left:
+        print_log(
+            f'{left} of the {len(images)} images of the evaluator were not predicted, and their '
+            'objects count as missed; give val_evaluator.ann_file of the images that are evaluated',
+            logger='current', level=logging.WARNING,
+        )  # fmt: skip
 
 
 def _load_results(coco: COCO, results: list[dict]) -> COCO:

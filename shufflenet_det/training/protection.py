@@ -96,6 +96,7 @@ class ProtectionHook(Hook):
                 metrics[index] = _as(SafeCocoMetric, metric)
                 if by_name:
                     metrics[index].read_anew()
+                metrics[index].check_settings()
 
     def _choose_checkpoint(self, runner: Runner) -> None:
         """What a resumed run goes on from, the same on every rank."""

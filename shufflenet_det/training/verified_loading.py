@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import NoneType
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -14,18 +15,18 @@ from .agreement import DATA, EMA, STATE, differences
 from .distributed import on_every_rank
 from .resume import Resumable, ResumableTrainLoop
 
-STATE_KEYS = {'rng', 'sampler_seed', 'batches'}
+STATE_KEYS = {'rng': Mapping, 'sampler_seed': (int, NoneType), 'batches': int}
 
 REVISED = ((r'^module\.', ''),)
 """What mmengine takes off the names of weights."""
 
 NEEDED = {
-    'meta': {'epoch', 'iter'},
-    'message_hub': {'log_scalars', 'runtime_info', 'resumed_keys'},
-    'optimizer': set(),
-    'state_dict': set(),
+    'meta': {'epoch': int, 'iter': int},
+    'message_hub': {'log_scalars': Mapping, 'runtime_info': Mapping, 'resumed_keys': Mapping},
+    'optimizer': {},
+    'state_dict': {},
 }
-"""Part of a checkpoint -> what it holds where a training can be resumed from it."""
+"""Part of a checkpoint -> what it holds, and of which types, where a training can be resumed."""
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -88,29 +89,38 @@ def _resume(
     needed = [part for part in NEEDED if part != 'optimizer' or resume_optimizer]
     content = on_every_rank(lambda: _read_whole(filename, needed))
     differing = set()
-    if resume_optimizer and resume_param_scheduler:
-        differing = on_every_rank(lambda: differences(runner, content, filename))
-    if 'ema_state_dict' in content and EMA in differing:
-        _drop_averages(content)
     load, runner.load_checkpoint = runner.load_checkpoint, partial(_take, runner, content)
     try:
+        if resume_optimizer and resume_param_scheduler:
+            differing = on_every_rank(lambda: differences(runner, content, filename))
+        if 'ema_state_dict' in content and EMA in differing:
+            _drop_averages(content)
         type(runner).resume(
             runner, filename, resume_optimizer, resume_param_scheduler, map_location
         )
+        _find_place(runner, content, DATA not in differing)
+    except MISREAD as error:
+        cause = f'{type(error).__name__}: {error}'
+        raise ValueError(f'{filename}: {_NO_TRAINING.format(cause=cause)}') from error
     finally:
         runner.load_checkpoint = load
-    _find_place(runner, content, DATA not in differing)
+
+
+MISREAD = AssertionError, AttributeError, LookupError, TypeError
+"""What reading a part of another make than ours ends with."""
+
+_NO_TRAINING = (
+    'a training cannot be resumed from it, {cause}: it holds weights only, or another version '
+    'wrote it. Start from its weights with load_from instead of resume'
+)
 
 
 def _read_whole(filename: str, needed: Sequence[str]) -> dict:
     content = read_mmengine(filename)
     lacks = lacking(content, needed)
     if lacks:
-        raise ValueError(
-            f'{filename}: a training cannot be resumed from it, it lacks {", ".join(lacks)}: it '
-            'holds weights only, or another version wrote it. Start from its weights with '
-            'load_from instead of resume'
-        )
+        cause = f'it lacks {", ".join(lacks)}'
+        raise ValueError(f'{filename}: {_NO_TRAINING.format(cause=cause)}')
     return content
 
 
@@ -142,13 +152,19 @@ def _find_place(runner: Runner, content: Mapping, same_data: bool) -> None:
 
 
 def lacking(checkpoint: Mapping, needed: Sequence[str] = tuple(NEEDED)) -> list[str]:
-    """What a checkpoint lacks of the parts that a resumed training needs."""
+    """What a checkpoint lacks, or has of another type, of what a resumed training needs."""
     parts = [(part, NEEDED[part], checkpoint.get(part)) for part in needed]
-    parts += [(STATE, STATE_KEYS, each) for each in checkpoint.get(STATE) or ()]
+    states = checkpoint.get(STATE) or ()
+    entries = states if isinstance(states, (list, tuple)) else (None,)
+    parts += [(STATE, STATE_KEYS, each) for each in entries]
     found = []
-    for part, keys, content in parts:
+    for part, kinds, content in parts:
         if isinstance(content, Mapping):
-            found += [f'{part}.{key}' for key in sorted(keys - content.keys())]
+            found += [
+                f'{part}.{key}'
+                for key, kind in sorted(kinds.items())
+                if key not in content or not isinstance(content[key], kind)
+            ]
         else:
             found.append(part)
     return list(dict.fromkeys(found))

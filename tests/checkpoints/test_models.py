@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from shufflenet_det.checkpoints.models import compare, load_model
+from shufflenet_det.checkpoints.models import compare, load_model, read_mmengine
 from shufflenet_det.checkpoints.report import LeftOut
 
 STATE = {'conv.weight': torch.ones(4, 2), 'head.weight': torch.ones(3)}
@@ -56,3 +56,27 @@ def test_strict_allows_no_other_name():
             'net.pth',
             strict=True,
         )
+
+
+@pytest.mark.parametrize('dtype', [torch.int8, torch.bool, torch.complex64])
+def test_weights_of_another_kind_of_number_are_refused(dtype):
+    wrong = {**STATE, 'head.weight': torch.ones(3).to(dtype)}
+    with pytest.raises(ValueError, match=rf'net\.pth: 1 weights .*head\.weight {dtype}'):
+        compare(STATE, wrong, 'net.pth')
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float64])
+def test_weights_of_another_precision_are_loaded(dtype):
+    model = nn.Linear(2, 1)
+    load_model(model, {'weight': torch.ones(1, 2, dtype=dtype)}, 'net.pth')
+    assert torch.equal(model.weight, torch.ones(1, 2))
+
+
+@pytest.mark.parametrize('entry', [3, dict(version='x'), None])
+def test_versions_of_modules_that_are_none_are_dropped(tmp_path, entry):
+    weights = nn.BatchNorm2d(2).state_dict()
+    weights._metadata[''] = entry
+    torch.save(weights, tmp_path / 'net.pth')
+    model = nn.BatchNorm2d(2)
+    report = load_model(model, read_mmengine(str(tmp_path / 'net.pth')), 'net.pth')
+    assert report.loaded == report.total == 4

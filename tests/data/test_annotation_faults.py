@@ -13,7 +13,8 @@ from annotation_faults import (
     mixed_ids,
     same_name_twice,
 )  # fmt: skip
-from annotation_sets import dataset_of, each, loaded, make, put, score_truth, write
+from annotation_sets import dataset_of, loaded, make, score_truth, write
+from annotation_writings import each, put
 from mmengine.config import Config
 from paths import ROOT
 
@@ -143,6 +144,21 @@ def test_training_file_without_objects_stops(made, tmp_path):
     made.content['annotations'] = []
     with pytest.raises(DataError, match='no object of .* nothing can be learnt'):
         check_training_data(config(made, write(made, tmp_path / 'ann.json')))
+
+
+@pytest.mark.parametrize('change', [put(iscrowd=1), put(ignore=True)], ids=['crowds', 'ignored'])
+def test_crowds_alone_are_nothing_to_learn_or_to_find(made, tmp_path, monkeypatch, change):
+    each('annotations', change)(made)
+    path = write(made, tmp_path / 'ann.json')
+    with pytest.raises(DataError, match='no object of .* but crowds, nothing can be learnt'):
+        check_training_data(config(made, path))
+    said = []
+    monkeypatch.setattr(
+        'shufflenet_det.training.metric.print_log', lambda text, **kwargs: said.append(text)
+    )
+    dataset = dataset_of(path, made, test_mode=True)
+    assert score_truth(path, dataset, made.truth)['coco/bbox_mAP'] == -1
+    assert any('a score of -1 says nothing' in text for text in said)
 
 
 @pytest.mark.parametrize('change', [put(category_id=None), put(image_id=None)])

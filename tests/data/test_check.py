@@ -1,4 +1,5 @@
 import copy
+import gzip
 import importlib.util
 import json
 import math
@@ -107,12 +108,38 @@ def test_cleaning_removes_annotations_of_removed_images():
     assert clean(annotations_of(content))[0] == GOOD
 
 
-@pytest.mark.parametrize('text', ['', '{"images": [', '[]', '{"images": {}}'])
-def test_what_is_no_annotation_file_is_an_error_with_its_path(tmp_path, text):
+TEXT = json.dumps(GOOD)
+NO_FILE = {  # content -> what is said
+    'nothing': (b'', 'correct it, or copy it again'),
+    'cut': (b'{"images": [', 'correct it, or copy it again'),
+    'a list': (b'[]', 'no COCO annotation file'),
+    'no lists': (b'{"images": {}}', 'no COCO annotation file'),
+    'nulls': (b'{"images": null, "categories": null}', 'no COCO annotation file'),
+    'a comma too many': (TEXT[:-1].encode() + b',}', 'correct it'),
+    'quotes of Python': (TEXT.replace('"', "'").encode(), 'correct it'),
+    'an object a line': (f'{TEXT}\n{TEXT}'.encode(), 'Extra data'),
+    'Latin-1': (TEXT.replace('disk', 'gr\xf6').encode('latin-1'), 'codec'),
+    'gzip': (gzip.compress(TEXT.encode()), 'compressed: unpack it'),
+    'nested without end': (b'[' * 100_000, 'recursion'),
+    'an integer of 5000 digits': (TEXT.replace('120', '1' * 5000).encode(), 'digits'),
+    'a list twice': (TEXT[:-1].encode() + b', "images": []}', "the key 'images' stands twice"),
+    'a field twice': (TEXT.replace('"id": 7', '"id": 7, "id": 8').encode(), "the key 'id' stands"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', NO_FILE)
+def test_what_is_no_annotation_file_is_an_error_with_its_path(tmp_path, name):
+    content, said = NO_FILE[name]
     path = tmp_path / 'ann.json'
-    path.write_text(text)
-    with pytest.raises(ValueError, match=str(path)):
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f'{path}: .*{said}'):
         check.read_annotations(path)
+
+
+def test_a_field_that_stands_twice_alike_is_read(tmp_path):
+    path = tmp_path / 'ann.json'
+    path.write_text(TEXT.replace('"id": 7', '"id": 7, "id": 7'))
+    assert check.read_annotations(path).content == GOOD
 
 
 def test_only_regular_files_are_read(tmp_path):
@@ -155,3 +182,26 @@ def test_tool_lists_offenders_fails_and_writes_a_clean_file(folder, capsys):
 def test_tool_names_a_folder_that_is_not_there(folder):
     with pytest.raises(DataError, match='nowhere: no such folder'):
         run_tool(folder / 'ann.json', folder / 'nowhere')
+
+
+def test_tool_leaves_the_original_alone(folder):
+    before = (folder / 'ann.json').read_bytes()
+    with pytest.raises(ValueError, match='the original stays; give another name'):
+        run_tool(folder / 'ann.json', folder, '--clean', folder / 'a/../ann.json')
+    assert (folder / 'ann.json').read_bytes() == before
+
+
+@pytest.mark.parametrize('written, there', [('A.JPG', 'a.jpg'), ('a\u0308.jpg', '\xe4.jpg')])
+def test_image_of_a_name_in_another_form_is_named(folder, written, there):
+    (folder / 'a.jpg').rename(folder / there)
+    (fault,) = check.check_images([dict(GOOD['images'][0], file_name=written)], folder)
+    assert fault.detail == f'no such file, but {ascii(there)} is there'
+
+
+def test_half_a_character_is_printed(folder, capsys):
+    content = copy.deepcopy(GOOD)
+    content['images'][0]['file_name'] = '\ud800.jpg'
+    (folder / 'ann.json').write_text(json.dumps(content))
+    with pytest.raises(SystemExit, match='1 faults'):
+        run_tool(folder / 'ann.json', folder)
+    assert 'unreadable image: image 1, ' in capsys.readouterr().out

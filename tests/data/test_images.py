@@ -53,6 +53,11 @@ def test_skipped_image_is_counted_once(path):
     assert (load.take_count(), load.take_count()) == (1, 0)
 
 
+def test_address_without_a_file_backend_is_named():
+    with pytest.raises(ValueError, match='images/ftp://a.jpg: MMEngine has no file backend'):
+        CheckedLoadImage().transform(dict(img_path='images/ftp://a.jpg'))
+
+
 def test_unknown_policy_is_an_error():
     with pytest.raises(ValueError, match="'ignore' is not one of"):
         CheckedLoadImage().prepare('ignore')

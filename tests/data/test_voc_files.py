@@ -6,7 +6,7 @@ import pytest
 from test_check import run_tool
 from voc_sets import NAMED, READ, contents, dataset, read, split_file, suffix
 
-from shufflenet_det.data import generate_voc
+from shufflenet_det.data import CLASSES, generate_voc
 from shufflenet_det.data.annotations import DataError
 from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.pixels import read_image
@@ -68,3 +68,13 @@ def test_data_set_of_mmdetection_is_read_anew_under_protection(root):
     assert read_anew(built)
     assert built.get_data_info(0)['img_path'].endswith('.JPG')
     assert contents(built) == contents(dataset(root))
+
+
+def test_spaces_around_a_class_of_the_config_lose_no_object(generated):
+    def objects(classes):
+        built = dataset(generated, classes=classes)
+        return contents(built), built.metainfo['classes']
+
+    plain = objects(CLASSES)[0]
+    assert sum(map(len, plain)) > 0
+    assert objects([f' {name} ' for name in CLASSES])[0] == plain

@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
-import traceback
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -29,8 +26,9 @@ from . import (
     stranger_rows,
     writing_rows,
 )
-from .case import CASES, Case, Lab
-from .tiny import tiny_config
+from .attempts import attempts
+from .case import CASES, Lab
+from .tiny import describe_once, tiny_config
 
 MODULES = (
     image_rows, annotation_rows, model_rows, checkpoint_rows, kill_rows, process_rows,
@@ -38,37 +36,11 @@ MODULES = (
 )  # fmt: skip
 
 
-TRAINS_HERE = 26
-"""Row that trains in the drill's own process, whose forks may not train from there on."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    row: int
-    name: str
-    handled: bool
-    message: str
-    seconds: float
-    inputs: dict[str, int]
-
-
-def attempt(case: Case, lab: Lab) -> Outcome:
-    """Run a case; any exception means that the fault is not handled."""
-    start = time.monotonic()
-    lab.folder.mkdir(parents=True)
-    try:
-        message, handled = case.run(lab), True
-    except Exception as error:
-        message, handled = f'{type(error).__name__}: {error}', False
-        traceback.print_exc()
-    message = ' '.join(message.replace(str(lab.folder), '.').split())
-    seconds = round(time.monotonic() - start, 2)
-    return Outcome(case.row, case.name, handled, message, seconds, dict(lab.inputs))
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--short', action='store_true', help='fewer inputs, under 5 minutes')
+    parser.add_argument(
+        '--short', action='store_true', help='fewer inputs, two at a time, under 4 minutes'
+    )
     parser.add_argument('--out', help='write the outcomes to this JSON file')
     parser.add_argument('--rows', type=int, nargs='+', help='only these rows')
     args = parser.parse_args(argv)
@@ -82,13 +54,15 @@ def main(argv: list[str] | None = None) -> None:
     outcomes = []
     with tempfile.TemporaryDirectory(prefix='fault_drill_') as name:
         root = Path(name)
+        describe_once()
         tiny_config(root / 'data', root / 'none')  # generates the data set
-        for number, case in enumerate(sorted(chosen, key=lambda c: (c.row == TRAINS_HERE, c.row))):
-            lab = Lab(root / str(number), root / 'data', args.short)
-            outcome = attempt(case, lab)
+        pairs = [(c, Lab(root / str(n), root / 'data', args.short)) for n, c in enumerate(chosen)]
+        for outcome in attempts(pairs, at_once=2 if args.short else 1):
             outcomes.append(outcome)
             mark = 'handled    ' if outcome.handled else 'NOT HANDLED'
-            print(f'row {case.row:2d} {mark} {case.name}: {outcome.message[:300]}', flush=True)
+            text = f'row {outcome.row:2d} {mark} {outcome.name}: {outcome.message[:300]}'
+            print(text, flush=True)
+    outcomes.sort(key=lambda outcome: outcome.row)
     handled = sum(outcome.handled for outcome in outcomes)
     if args.out:
         length = 'short' if args.short else 'long'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,6 +55,16 @@ def case(row: int, name: str, long: bool = False) -> Callable:
         return run
 
     return add
+
+
+def shared(lab: Lab, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that several cases read; the first that asks makes it, the others wait."""
+    folder = lab.data.parent / name
+    with folder.with_suffix('.lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            make(folder)
+    return folder
 
 
 def refused(call: Callable[[], object], *words: object, kind: type = Exception) -> str:

@@ -18,7 +18,7 @@ from shufflenet_det.checkpoints.models import compare
 from shufflenet_det.training.newest import INTERRUPTED
 from shufflenet_det.training.signals import exit_code
 
-from .case import Lab, case, confirm, refused
+from .case import Lab, case, confirm, refused, shared
 from .processes import run, succeeded
 from .tiny import BATCHES, tiny_config, train
 
@@ -151,10 +151,11 @@ def same(a: object, b: object) -> bool:
 
 def without_a_pause(lab: Lab, **options) -> Path:
     """The work_dir of the run that others are compared with, made once and without workers."""
-    work = lab.data.parent / 'whole'
-    if not work.is_dir():
+
+    def make(work: Path) -> None:
         succeeded(run(train_with(lab, str(work), **options), lab.folder / 'whole.log'))
-    return work
+
+    return shared(lab, 'whole', make)
 
 
 def resumed_equals_uninterrupted(lab: Lab, workers: int, stops: tuple[int, ...]) -> str:

@@ -51,6 +51,33 @@ for _number in STOPPING:
     )
 
 
+MOMENTS = {
+    'before_run': 'nothing was trained',
+    'before_train_epoch': INTERRUPTED,
+    'before_save_checkpoint': INTERRUPTED,
+    'before_val_epoch': INTERRUPTED,
+}
+"""Where a signal comes -> what is saved, if anything was trained."""
+
+
+def at_a_moment(lab: Lab, moment: str) -> str:
+    hook = Hook()
+    setattr(hook, moment, lambda runner, **kwargs: to_group(signal.SIGTERM))
+    options = dict(WORKERS, train_cfg__val_interval=1)
+    ended = run(train_with(lab, 'work', hook, **options), lab.folder / 'log')
+    if MOMENTS[moment] == INTERRUPTED:
+        return stopped(lab, ended)
+    confirm(ended.code == -signal.SIGTERM, f'exit {ended.code}: {ended.last_error}')
+    confirm('Traceback' not in ended.output, ended.last_error)
+    return MOMENTS[moment]
+
+
+for _moment in MOMENTS:
+    case(28, f'SIGTERM to the group in {_moment}', long=_moment == 'before_train_epoch')(
+        lambda lab, moment=_moment: at_a_moment(lab, moment)
+    )
+
+
 @case(28, 'SIGTERM to the group in a validation, 2 data workers, EMA, and resume')
 def in_validation(lab: Lab) -> str:
     options = dict(

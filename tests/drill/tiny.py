@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import count
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config, ConfigDict, config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import Runner, runner
 
 from shufflenet_det.data import generate
 from shufflenet_det.integration.config_scope import config_path
@@ -18,6 +19,16 @@ ARCH = dict(stem=[(8, 2)], stages=[(16, 2), (32, 2), (64, 2)], last_conv=64)
 NUM_TRAIN, BATCH = 12, 2
 BATCHES = NUM_TRAIN // BATCH
 _numbers = count()
+
+
+def describe_once() -> None:
+    """Leave out of every run what takes MMEngine longer than such a training.
+
+    It describes the machine anew for each Runner, and formats the config for each log and file.
+    """
+    config.FormatCode = lambda text, **style: (text, True)
+    runner.collect_env = cache(runner.collect_env)
+    runner.collect_env()
 
 
 def tiny_config(data_root: str | Path, work_dir: str | Path, **options) -> Config:

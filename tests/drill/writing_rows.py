@@ -11,6 +11,7 @@ import annotation_sets as sets
 import numpy as np
 import voc_sets
 from annotation_faults import FATAL, TOLD
+from annotation_writings import WRITINGS
 from numpy.random import Generator
 
 from shufflenet_det.data import generate_voc
@@ -19,7 +20,7 @@ from shufflenet_det.data.check import read_annotations
 from shufflenet_det.data.clean import clean
 from shufflenet_det.data.faults import WARNED
 
-from .case import Lab, case, confirm, refused
+from .case import Lab, case, confirm, refused, shared
 from .fuzz import READ, REFUSED, fuzz, leaves, replace
 from .tiny import tiny_config, train
 
@@ -37,7 +38,7 @@ def holds(path: Path, made: sets.Made, truth: list[sets.Truth]) -> str:
 
 def written(lab: Lab, name: str) -> str:
     made = sets.make(np.random.default_rng(0), lab.folder / 'images')
-    sets.WRITINGS[name](made)
+    WRITINGS[name](made)
     path = sets.write(made, lab.folder / 'ann.json')
     found = read_annotations(path, made.images)
     confirm(not found.faults, found.told())
@@ -57,7 +58,7 @@ def wrong(lab: Lab, name: str) -> str:
     return said
 
 
-for _name in sets.WRITINGS:
+for _name in WRITINGS:
     case(26, _name)(lambda lab, name=_name: written(lab, name))
 for _name in FATAL | TOLD:
     case(10, _name)(lambda lab, name=_name: wrong(lab, name))
@@ -77,8 +78,8 @@ def truth_of(found: Annotations) -> list[sets.Truth]:
 def generated(rng: Generator, folder: Path) -> tuple[sets.Made, Path]:
     """A set written in up to three ways at once and any encoding."""
     made = sets.make(rng, folder / 'images')
-    for name in rng.permutation(list(sets.WRITINGS))[:3]:
-        sets.WRITINGS[name](made)
+    for name in rng.permutation(list(WRITINGS))[:3]:
+        WRITINGS[name](made)
     encoding = str(rng.choice(list(sets.ENCODINGS.values())))
     return made, sets.write(made, folder / 'ann.json', encoding)
 
@@ -158,9 +159,7 @@ def trained(lab: Lab) -> str:
 
 
 def voc(lab: Lab, name: str) -> str:
-    whole = lab.data.parent / 'voc'
-    if not whole.is_dir():
-        generate_voc(whole, num_train=3, num_val=1)
+    whole = shared(lab, 'voc', lambda folder: generate_voc(folder, num_train=3, num_val=1))
     root = Path(shutil.copytree(whole, lab.folder / 'set'))
     change, words = (voc_sets.READ | voc_sets.NAMED)[name]
     change(root)

@@ -1,6 +1,7 @@
 """SafeCocoMetric where CocoMetric has no answer, or only half of one."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +116,57 @@ def test_fast_recall_takes_other_numbers_of_boxes_in_any_order(annotations):
     metric = SafeCocoMetric(annotations, metric='proposal_fast', proposal_nums=[1, 2, 100])
     scores = evaluate(metric, found)
     assert [scores[f'coco/AR@{n}'] for n in (1, 2, 100)] == pytest.approx([0.5, 0.75, 1])
+
+
+WRONG = {
+    'two counts': (dict(proposal_nums=(1, 100)), 'three numbers are needed'),
+    'a count': (dict(proposal_nums=[100], metric='proposal'), 'three numbers are needed'),
+    'another item': (dict(metric_items=['mAP', 'AP']), "metric_items=.'AP'. are not known"),
+    'each class at one overlap': (dict(iou_thrs=[0.5], classwise=True), 'at least 6 iou_thrs'),
+}
+
+
+@pytest.mark.parametrize('name', WRONG)
+def test_setting_that_ends_an_evaluation_is_named_before_it(annotations, name):
+    settings, message = WRONG[name]
+    with pytest.raises(ValueError, match=message):
+        SafeCocoMetric(ann_file=annotations, **settings)
+
+
+@pytest.mark.parametrize('mask', [None, [], [[1, 2, 3, 4]], dict(size=[9, 9], counts='x')])
+def test_object_without_a_mask_is_named_before_masks_are_scored(annotations, tmp_path, mask):
+    content = json.loads(Path(annotations).read_text())
+    content['annotations'][1]['segmentation'] = mask
+    path = tmp_path / 'without.json'
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'1 of 4 annotations have no mask, such as \[2\]'):
+        SafeCocoMetric(ann_file=str(path), metric=['bbox', 'segm'])
+    assert SafeCocoMetric(ann_file=str(path)).metrics == ['bbox']
+
+
+@pytest.mark.parametrize('thresholds', [0.5, [0.5], (0.5, 0.75)])
+def test_overlaps_may_be_a_number_or_a_list(annotations, thresholds):
+    metric = SafeCocoMetric(ann_file=annotations, iou_thrs=thresholds)
+    scores = evaluate(metric, [sample(image, BOXES[image]) for image in BOXES])
+    assert scores['coco/bbox_mAP'] == scores['coco/bbox_mAP_50'] == 1
+
+
+@pytest.fixture
+def said(monkeypatch):
+    lines = []
+    for module in ('metric', 'metric_settings'):
+        monkeypatch.setattr(
+            f'shufflenet_det.training.{module}.print_log', lambda text, **kwargs: lines.append(text)
+        )
+    return lines
+
+
+def test_counts_that_give_no_score_are_told(annotations, said):
+    SafeCocoMetric(ann_file=annotations, proposal_nums=(1, 10, 300))
+    assert any('mAP is taken at 100 detections of an image' in line for line in said)
+
+
+def test_images_that_are_not_predicted_are_told(annotations, said):
+    scores = evaluate(SafeCocoMetric(ann_file=annotations), [sample(1, BOXES[1])])
+    assert scores['coco/bbox_mAP'] < 1
+    assert any('2 of the 3 images of the evaluator were not predicted' in line for line in said)
