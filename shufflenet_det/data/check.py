@@ -42,7 +42,7 @@ def read_annotations(path: str | Path, root: str | Path | None = None) -> Annota
         content = json.loads(raw, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         remedy = (
-            'compressed: unpack it' if raw.startswith(PACKED) else 'correct it or copy it again'
+            'compressed: unpack it' if raw.startswith(PACKED) else 'correct it, or copy it again'
         )
         raise DataError(
             f'{path}: cannot be read as JSON ({error}); {len(raw)} bytes, {remedy}'

@@ -1,4 +1,4 @@
-"""Data sets and their pipelines as a built runner has them, through all wrappers."""
+"""Data sets, their loaders and pipelines as a built runner has them, through all wrappers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.runner import _SlicedDataset
+from torch.utils.data import DataLoader
+
+NO_BATCH = 600
+"""Seconds after which data workers that give no batch, for a hung disk, are an error."""
 
 
 def plain_dataset(dataset: object) -> object:
@@ -41,6 +45,13 @@ def image_loaders(dataset: object) -> list[tuple[list, int]]:
         for i, step in enumerate(steps)
         if isinstance(step, LoadImageFromFile)
     ]
+
+
+def limit_waiting(loop: BaseLoop) -> None:
+    """Let a loop wait no longer than NO_BATCH for its data workers."""
+    loader = loop.dataloader
+    if isinstance(loader, DataLoader) and loader.num_workers:
+        loader.timeout = loader.timeout or NO_BATCH
 
 
 def settings_of(runner: Runner) -> Config:

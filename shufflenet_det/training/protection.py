@@ -11,7 +11,6 @@ from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import nn
-from torch.utils.data import DataLoader
 
 from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.images import POLICIES, CheckedLoadImage
@@ -25,15 +24,13 @@ from .lock import hold, release
 from .metric import SafeCocoMetric
 from .monitors import check_monitors
 from .newest import left_in, newest_intact
-from .pipelines import image_loaders, pipelines_of, plain_dataset, settings_of
+from .pipelines import image_loaders, limit_waiting, pipelines_of, plain_dataset, settings_of
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop, end_loading
 from .signals import StopRequest, exit_code
 from .verified_loading import verify_loading
 
 T = TypeVar('T')
 RESUMABLE = {EpochBasedTrainLoop: ResumableTrainLoop, IterBasedTrainLoop: ResumableIterLoop}
-NO_BATCH = 600
-"""Seconds after which data workers that give no batch, for a hung disk, are an error."""
 
 
 def _as(kind: type[T], plain: object) -> T:
@@ -80,6 +77,7 @@ class ProtectionHook(Hook):
             read_anew(runner._train_loop.dataloader.dataset)
             self._protect_training(runner)
             self._protect_train_images(runner)
+            limit_waiting(runner._train_loop)
         for loop in (runner._val_loop, runner._test_loop):
             if hasattr(loop, 'evaluator'):
                 self._protect_evaluation(runner, loop)
@@ -89,6 +87,7 @@ class ProtectionHook(Hook):
 
     def _protect_evaluation(self, runner: Runner, loop: BaseLoop) -> None:
         self._protect_images(runner, loop)
+        limit_waiting(loop)
         by_name = read_anew(loop.dataloader.dataset)
         metrics = loop.evaluator.metrics
         for index, metric in enumerate(metrics):
@@ -141,8 +140,6 @@ class ProtectionHook(Hook):
 
     def _protect_images(self, runner: Runner, loop: object) -> list[CheckedLoadImage]:
         loaders = []
-        if isinstance(loop.dataloader, DataLoader) and loop.dataloader.num_workers:
-            loop.dataloader.timeout = loop.dataloader.timeout or NO_BATCH
         for steps, index in image_loaders(loop.dataloader.dataset):
             if type(steps[index]) is LoadImageFromFile:
                 steps[index] = _as(CheckedLoadImage, steps[index])

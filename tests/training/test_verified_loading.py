@@ -99,10 +99,6 @@ LACKING = {
     'groups of the optimizer of a number': (dict(optimizer=dict(param_groups=3)), 'TypeError'),
     'schedules of a number': (dict(param_schedulers=3), 'TypeError'),
     'a schedule of a number': (dict(param_schedulers=[3]), 'AttributeError'),
-    'histories of numbers': (
-        dict(message_hub=dict(log_scalars=dict(a=3), runtime_info={}, resumed_keys={})),
-        'AssertionError|AttributeError|TypeError',
-    ),
     'other version': (dict(training_state=[dict(rng=1)]), r'lacks training_state\.batches'),
 }  # fmt: skip
 
