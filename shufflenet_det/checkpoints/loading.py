@@ -46,8 +46,7 @@ def load_backbone(
         tensors = in_torchvision_order(found)
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
-    _check_shapes(tensors, wanted, source)
-    check_types(tensors, wanted, source)
+    _check_fit(tensors, wanted, source)
 
     report = _report(found, tensors, wanted, source)
     if 2 * report.loaded < report.total or (strict and report.missing):
@@ -131,7 +130,8 @@ class PretrainedMixin:
         super()._dump_init_info()
 
 
-def _check_shapes(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+    check_types(tensors, wanted, source)
     wrong = [
         f'{key} is {tuple(value.shape)} in the file and {tuple(wanted[key].shape)} in the backbone'
         for key, value in tensors.items()

@@ -101,5 +101,6 @@ class Annotations(Findings):
     def told(self) -> str:
         """What was read how, left out or doubtful; empty where there is nothing to say."""
         cause = self.boxes.likely_cause()
-        parts = [readings_summary(self.readings), summary(self.faults), cause]
+        nothing = '' if any(self.objects.values()) else 'no object to learn or to find'
+        parts = [readings_summary(self.readings), summary(self.faults), cause, nothing]
         return '\n'.join(part for part in parts if part)

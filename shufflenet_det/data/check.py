@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -89,7 +90,7 @@ def read_set(path: str | Path, root: str | Path) -> tuple[Annotations, Path]:
 def size_of(root: Path, image: Mapping) -> tuple[int, int] | None:
     """Width and height of the file of an image, upright; None where it cannot be read."""
     try:
-        return read_image(root / image['file_name']).shape[1::-1]
+        return read_image(os.path.join(root, image['file_name'])).shape[1::-1]
     except (OSError, ValueError):
         return None
 
@@ -117,7 +118,7 @@ def _check_image(image_root: str | Path, numbered: tuple[int, object]) -> Fault 
     index, image = numbered
     if not isinstance(image, Mapping) or not isinstance(image.get('file_name'), str):
         return None  # read_annotations reports it
-    path = str(Path(image_root, image['file_name']))
+    path = os.path.join(image_root, image['file_name'])  # as the data sets do
     try:
         height, width = read_image(path).shape[:2]
     except (OSError, ValueError) as error:

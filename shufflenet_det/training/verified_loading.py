@@ -100,7 +100,7 @@ def _resume(
         )
         _find_place(runner, content, DATA not in differing)
     except MISREAD as error:
-        cause = f'{type(error).__name__}: {error}'
+        cause = ' '.join(f'{type(error).__name__}: {error}'.split())
         raise ValueError(f'{filename}: {_NO_TRAINING.format(cause=cause)}') from error
     finally:
         runner.load_checkpoint = load

@@ -191,6 +191,19 @@ def test_tool_leaves_the_original_alone(folder):
     assert (folder / 'ann.json').read_bytes() == before
 
 
+def test_image_is_read_by_the_path_that_training_reads(folder):
+    (fault,) = check.check_images([dict(GOOD['images'][0], file_name='a.jpg/')], folder)
+    assert fault.kind == 'unreadable image'
+
+
+def test_file_of_crowds_alone_is_told(folder, capsys):
+    content = copy.deepcopy(GOOD)
+    content['annotations'][0]['iscrowd'] = 1
+    (folder / 'ann.json').write_text(json.dumps(content))
+    run_tool(folder / 'ann.json', folder)
+    assert 'no object to learn or to find' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize('written, there', [('A.JPG', 'a.jpg'), ('a\u0308.jpg', '\xe4.jpg')])
 def test_image_of_a_name_in_another_form_is_named(folder, written, there):
     (folder / 'a.jpg').rename(folder / there)
