@@ -77,7 +77,7 @@ def swap_all(names: Iterable[str], root: Path, out: Path | None) -> dict:
             rows[row.config] = row
             result = write_result(out and Path(home, out), KIND, env, arch=ARCH,
                                   rows=[asdict(row) for row in rows.values()])  # fmt: skip
-            if row.result != WRITTEN or row.silent != []:
+            if (row.result != WRITTEN or row.silent != []) and not row.same:
                 print(f'{row.config}: {row.result} {row.cause} {row.silent or ""}', flush=True)
     finally:
         os.chdir(home)

@@ -62,7 +62,9 @@ def swap_tables(result: Mapping) -> list[Table]:
               ('config files', 'models', *of, 'compared', 'silent changes'),
               ((files, len(rows), *map(len, of.values()), len(compared), len(silent)),)),
         Table('said', 'What a swap cannot keep, and says.', ('', 'models'), lost),
-        Table('refused', 'Models that are not swapped, and why.', ('models', 'such as', 'cause'),
+        Table('refused', 'Models that are not swapped or not compared, and why.',
+              ('models', 'such as', 'cause'),
               tuple((len(names), names[0], cause) for cause, names in causes.items())),
-        Table('silent', 'What a swap changed without a word.', ('config', 'changes'), silent),
+        *([Table('silent', 'What a swap changed without a word.', ('config', 'changes'), silent)]
+          if silent else []),
     ]  # fmt: skip
