@@ -26,6 +26,7 @@ from shufflenet_det.bench.runtimes.run import Places, compare, time_all
 from shufflenet_det.bench.runtimes.weights import random_detector
 from shufflenet_det.bench.tables import markdown
 from shufflenet_det.bench.views import tables_of
+from shufflenet_det.deploy.archive import Archive
 from shufflenet_det.deploy.formats import FORMATS
 
 CASE = Case('lighthead_fpn_1.0x_320')
@@ -53,6 +54,9 @@ def test_trained_weights_are_those_of_the_last_checkpoint(tmp_path):
     assert CASE.trained(tmp_path) == (folder / f'{CASE.config}.py', folder / 'epoch_3.pth')
 
 
+PADDED = Archive('litert', '{}', {}, dict(canvas=[320, 320])).to_bytes()
+
+
 class Exports:
     """Files without content."""
 
@@ -61,7 +65,7 @@ class Exports:
 
     def file(self, target: Target, case: Case, root: Path) -> Path:
         path = self.folder / f'{target.runtime}.{target.precision}'
-        path.write_bytes(b'1234')
+        path.write_bytes(PADDED if target.runtime == 'litert' else b'1234')
         return path
 
 
@@ -69,12 +73,13 @@ class Exports:
 def places(tmp_path, monkeypatch) -> Places:
     """Where every runtime finds the same but OpenCV, which ends the process."""
 
-    def fresh(task, files, images, threads, seconds=None):
+    def fresh(task, files, images, threads, side=None, seconds=None):
         if task == 'measure':
             return {name: dict(median_ms=10.0 / threads) for name in files}
         if 'opencv' in files:
             raise ProcessFailed('the process ended with -8: nothing was said')
-        return dict(found=[FOUND], peak_memory_bytes=2**20)
+        moved = 20 * (side is not None or 'litert' in files)  # by what is padded
+        return dict(found=[(BOX + moved, *FOUND[1:])], peak_memory_bytes=2**20)
 
     coco = COCO()
     coco.dataset = dict(
@@ -108,6 +113,15 @@ def test_rows_hold_parity_ap_size_and_memory(places):
     assert row['ap'] == pytest.approx(1)
     assert (row['size_bytes'], row['peak_memory_bytes']) == (4, 2**20)
     assert row['weights'] == 'epoch_3'
+
+
+def test_what_pads_is_compared_with_pytorch_that_pads_as_far(places):
+    compare([CASE], places, precisions=['fp32'])
+    row = rows_of(places)['litert']
+    assert (row['side'], row['same'], row['added']) == (320, 1, 0)
+    assert rows_of(places)['mnn']['side'] is None
+    (table,) = tables_of(json.loads(places.out.read_text()))
+    assert '| litert, padded to 320 px | fp32 | 100 |' in markdown(table)
 
 
 def test_ap_of_random_weights_is_not_stated(places, monkeypatch):

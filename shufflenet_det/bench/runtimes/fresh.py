@@ -31,7 +31,7 @@ def run_fresh(
     files: Mapping[str, Sequence[str]],
     images: Sequence[Path],
     threads: int,
-    seconds: float | None = None,
+    **options: float | None,
 ) -> dict:
     """Do a task of :data:`TASKS` in a new process.
 
@@ -40,7 +40,7 @@ def run_fresh(
         files: Name -> an exported file, or a config and its checkpoint.
         images: Pictures.
         threads: Of each runtime.
-        seconds: That turns may take, about; None where none are limited.
+        options: Further arguments of the task.
 
     Raises:
         ProcessFailed: If it ends with an error, or is killed, saying how.
@@ -49,9 +49,8 @@ def run_fresh(
 
     with tempfile.TemporaryDirectory() as folder:
         job, out = Path(folder, 'job.json'), Path(folder, 'out.pkl')
-        content = dict(task=task, files=files, images=list(map(str, images)), threads=threads,
-                       seconds=seconds)  # fmt: skip
-        job.write_text(json.dumps(content), encoding='utf-8')
+        content = dict(task=task, files=files, images=list(map(str, images)), threads=threads)
+        job.write_text(json.dumps(content | options), encoding='utf-8')
         command = [sys.executable, '-m', NAME, str(job), str(out)]
         own = os.environ | variables(threads, 'passive')
         done = subprocess.run(command, capture_output=True, text=True, env=own)
@@ -63,11 +62,18 @@ def run_fresh(
 
 
 def detect(
-    files: Mapping[str, Sequence[str]], images: Sequence[str], threads: int, seconds: None
+    files: Mapping[str, Sequence[str]], images: Sequence[str], threads: int, side: int | None = None
 ) -> dict:
-    """Detections of one file in each picture, and the most memory that the process held (bytes)."""
+    """Detections of one file in each picture, and the most memory that the process held (bytes).
+
+    Args:
+        files, images, threads: As of :func:`run_fresh`.
+        side: To whose multiples PyTorch pads; None as its config says.
+    """
     ((_, paths),) = files.items()
     predictor = _open(paths, threads)
+    if side is not None:
+        predictor.model.data_preprocessor.pad_size_divisor = side
     found = [predictor(read_image(image)) for image in images]
     return dict(found=found, peak_memory_bytes=peak_bytes())
 

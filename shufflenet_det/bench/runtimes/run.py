@@ -11,7 +11,9 @@ from pathlib import Path
 
 from shufflenet_det.bench.photos.runner import keep, read_rows
 from shufflenet_det.bench.photos.split import Split
+from shufflenet_det.deploy.archive import Archive
 from shufflenet_det.deploy.evaluate import Found, coco_ap, parity
+from shufflenet_det.deploy.formats import FORMATS
 from shufflenet_det.deploy.model_info import PRECISIONS
 
 from .files import Exports
@@ -81,16 +83,25 @@ def _compare(case: Case, missing: Sequence[Target], places: Places) -> None:
     test = Split(places.root, case.data, SPLIT)
     first = Target(REFERENCE, 'fp32')
     exports = Exports(*files, places.files)
-    expected = None
+    references: dict[int | None, Found] = {}
+
+    def detections(target: Target, paths: Sequence[Path], side: int | None = None) -> dict:
+        files = {target.runtime: list(map(str, paths))}
+        fresh = run_fresh('detect', files, test.paths, 1, side=side)
+        return fresh | dict(found=dict(zip(test.coco.imgs, fresh['found'], strict=True)))
+
     for target in [first, *(target for target in missing if target != first)]:
         row = dict(name=target.row_name(case), detector=case.config, data=case.data,
                    weights=case.weights(places.work), **asdict(target))  # fmt: skip
         try:
             paths = files if target == first else [exports.file(target, case, places.root)]
-            fresh = run_fresh('detect', {target.runtime: list(map(str, paths))}, test.paths, 1)
-            found = dict(zip(test.coco.imgs, fresh['found'], strict=True))
-            expected = expected or found
-            row |= _figures(target, paths, found, expected, fresh)
+            row['side'] = side = _side(target, paths[0])
+            fresh = detections(target, paths)
+            found = fresh['found']
+            if side not in references:
+                same = target == first
+                references[side] = found if same else detections(first, files, side)['found']
+            row |= _figures(target, paths, found, references[side], fresh)
             trained = row['weights'] != RANDOM
             row['ap'] = coco_ap(found, case.photos.classes, test.coco)[0] if trained else None
         except Exception as error:  # a row that fails is a row; runtimes share no exception
@@ -100,8 +111,15 @@ def _compare(case: Case, missing: Sequence[Target], places: Places) -> None:
             keep(places.out, KIND, [row])
         print(row['name'], row.get('error') or f'{row["same"]} of {row["detections"]} same, AP '
               f'{row["ap"]}', flush=True)  # fmt: skip
-        if expected is None:
+        if not references:
             return
+
+
+def _side(target: Target, path: Path) -> int | None:
+    """Of the square that a runtime of one size pads images to; None where sizes are the images'."""
+    if target.runtime == REFERENCE or FORMATS[target.runtime].dynamic:
+        return None
+    return max(Archive.from_bytes(path.read_bytes()).selection['canvas'])
 
 
 def _figures(
@@ -141,7 +159,7 @@ def time_all(
         }  # fmt: skip
         images = Split(places.root, case.data, SPLIT).paths[:TIMED_IMAGES]
         for threads in THREADS:
-            times = run_fresh('measure', files, images, threads, seconds)
+            times = run_fresh('measure', files, images, threads, seconds=seconds)
             for row in own.values():
                 row.setdefault('times', {})[str(threads)] = times[row['name']]
             print(f'{case.config}, {threads} threads: timed', flush=True)

@@ -25,8 +25,8 @@ def tables(result: Mapping) -> Iterator[Table]:
             detector,
             f'{detector}, {_weights(rows[0]["weights"])}, on {max(counts, default=0)} test '
             f'pictures of {rows[0]["data"]}, beside PyTorch. Same: detections of the same class '
-            'with an IoU of .99 or more; apart: the largest differences among them; peak: memory '
-            'of a process of its own with one thread.',
+            'with an IoU of .99 or more, beside PyTorch that pads as far; apart: the largest '
+            'differences among them; peak: memory of a process of its own with one thread.',
             HEADER, tuple(map(_cells, rows)),
         )  # fmt: skip
 
@@ -42,10 +42,12 @@ def _weights(origin: str) -> str:
 def _cells(row: Mapping) -> tuple[Cell, ...]:
     if 'error' in row:
         return (row['runtime'], row['precision'], *[None] * 10, row['error'])
+    side = row.get('side')
+    runtime = f'{row["runtime"]}, padded to {side} px' if side else row['runtime']
     share = 100 * row['same'] / row['detections'] if row['detections'] else None
     times = row.get('times', {})
     return (
-        row['runtime'], row['precision'], share, row['detections'], row['added'], row['pixels'],
+        runtime, row['precision'], share, row['detections'], row['added'], row['pixels'],
         row['score'], row['ap'], *(times.get(n, {}).get('median_ms') for n in ('1', '2')),
         row['size_bytes'] / MIB, row['peak_memory_bytes'] and row['peak_memory_bytes'] / MIB, None,
     )  # fmt: skip
