@@ -169,31 +169,38 @@ class SplitDetector:
         head: Pooled RoIs (R, C, bins, bins) to logits and deltas; None where there is none.
         spec: Of the file.
         info: Of the file.
+        least: Side of the trunk's input, px.
     """
 
-    def __init__(self, trunk: Graph, head: Graph | None, spec: Mapping, info: ModelInfo) -> None:
+    def __init__(
+        self, trunk: Graph, head: Graph | None, spec: Mapping, info: ModelInfo, least: int = 0
+    ) -> None:
         (kind,) = (KINDS[name] for name in KINDS if name in spec)
         self.trunk, self.select = trunk, kind(spec, len(info.classes), head)
         self.canvas, self.largest = spec.get('canvas'), spec.get('canvas') or spec.get('largest')
         self.most, self.divisor = spec['box']['max'], info.normalisation['pad_size_divisor']
+        self.least = least
         step = -1 if info.normalisation['bgr_to_rgb'] else 1
         mean, std = (info.normalisation[name][::step] for name in ('mean', 'std'))
         self.mean, self.std = (np.float32(value).reshape(3, 1, 1) for value in (mean, std))
 
     @classmethod
-    def of(cls, archive: Archive, load: Callable[[str, list[str]], Graph]) -> SplitDetector:
+    def of(
+        cls, archive: Archive, load: Callable[[str, list[str]], Graph], least: int = 0
+    ) -> SplitDetector:
         """Of an archive.
 
         Args:
             archive: What the file holds.
             load: Makes a graph of its name, ``trunk`` or ``head``, and the names of its outputs.
+            least: As of the class.
         """
         spec = archive.selection
         trunk, head = (
             load(name, output_names(spec, name)) if name == 'trunk' or 'rpn' in spec else None
             for name in ('trunk', 'head')
         )
-        return cls(trunk, head, spec, ModelInfo.from_json(archive.info))
+        return cls(trunk, head, spec, ModelInfo.from_json(archive.info), least)
 
     def __call__(self, images: ndarray) -> list[ndarray]:
         found = [self._one(image) for image in images]
@@ -218,4 +225,6 @@ class SplitDetector:
                 f'the file takes images of up to {self.largest[1]}x{self.largest[0]} px, '
                 f'{width}x{height} are given: export it with a larger scale in the test pipeline'
             )
-        return self.canvas or [-(-side // self.divisor) * self.divisor for side in (height, width)]
+        return self.canvas or [
+            -(-max(side, self.least) // self.divisor) * self.divisor for side in (height, width)
+        ]

@@ -87,6 +87,15 @@ def test_a_level_without_rois_is_no_fault(written, fpn):
     assert_finds_what_pytorch_finds(written['fpn'], fpn, np.zeros((128, 160, 3), np.uint8))
 
 
+def test_a_thin_image_gives_the_same_each_time(written):
+    """Maps of one row: OpenCV took what memory held before."""
+    image = np.random.default_rng(0).integers(0, 256, (2, 300, 3), dtype=np.uint8)
+    expected = Detector(written['fpn'])(image)
+    for value in (np.nan, 1e20):
+        np.full((64, 200_000), value, np.float32).sum()  # and is given back
+        assert_same(Detector(written['fpn'])(image), expected)
+
+
 @pytest.mark.parametrize('name', [needs('executorch'), needs('litert')])
 def test_larger_images_than_planned_for_are_refused(name, single, folder):
     path = _write(single, name, folder)

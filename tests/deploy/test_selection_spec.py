@@ -1,11 +1,15 @@
 """What an archive says of the selection between its graphs is checked field by field."""
 
+import json
 from copy import deepcopy
 
 import numpy as np
 import pytest
+from foreign import INFO, info
 
+from shufflenet_det.deploy.model_info import ModelInfo
 from shufflenet_det.deploy.selection import KINDS as CLASSES
+from shufflenet_det.deploy.selection import SplitDetector
 from shufflenet_det.deploy.selection_spec import KINDS, check_selection, output_names
 
 BOX = dict(score=0.05, iou=0.5, max=20)
@@ -87,6 +91,23 @@ def test_maps_that_are_not_finite_are_refused(value):
     maps = [np.full((count, 2, 2), value, np.float32) for count in (3, 8)]
     with pytest.raises(ValueError, match='the trunk gave values that are not finite'):
         CLASSES['dense'](DENSE, 3, None)(maps, np.float32([32] * 4))
+
+
+@pytest.mark.parametrize(
+    'given, least, taken',
+    [((3, 40), 0, (32, 64)), ((3, 40), 64, (64, 64)), ((70, 40), 64, (96, 64))],
+)
+def test_input_of_a_trunk_has_a_least_side(given, least, taken):
+    shapes = []
+
+    def trunk(images):
+        shapes.append(images.shape)
+        return [np.zeros((1, count, 2, 2), np.float32) for count in (2, 8)]
+
+    own = info(normalisation=INFO['normalisation'] | dict(pad_size_divisor=32))
+    detector = SplitDetector(trunk, None, DENSE, ModelInfo.from_json(json.dumps(own)), least)
+    detector(np.zeros((1, 3, *given), np.uint8))
+    assert shapes == [(1, 3, *taken)]
 
 
 def test_levels_are_counted():

@@ -17,7 +17,7 @@ def check_param(content: bytes) -> None:
     try:
         (layers, blobs), *rows = ([int(word) for word in lines[1].split()], *map(_blobs, lines[2:]))
     except (ValueError, IndexError) as error:
-        raise ValueError(f'a graph of ncnn that is cut or altered ({error})') from error
+        raise ValueError('a graph of ncnn that is cut or altered') from error
     made: set[str] = set()
     for bottoms, tops in rows:
         if missing := set(bottoms) - made:

@@ -13,6 +13,9 @@ from ..contract import INPUT, check_content, check_part
 from ..onnx_wire import GRAPH_INPUT, GRAPH_OUTPUT, value_names
 from ..selection import SplitDetector
 
+LEAST = 64
+"""Side of the input, px: OpenCV 5.0 does not fill some maps of a single row or column."""
+
 
 class _Net:
     def __init__(self, content: bytes, part: str, outputs: list[str]) -> None:
@@ -42,7 +45,7 @@ class OpencvEngine:
         def load(name: str, outputs: list[str]) -> _Net:
             return _Net(archive.files[f'{name}.onnx'], name, outputs)
 
-        self.detect = SplitDetector.of(archive, load)
+        self.detect = SplitDetector.of(archive, load, LEAST)
 
     def __call__(self, images: ndarray) -> list[ndarray]:
         return self.detect(images)
