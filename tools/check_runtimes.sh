@@ -11,4 +11,4 @@ PYTHON="${PYTHON:-python3}"
 "$VIRTUAL_ENV/bin/python" -m pip install --quiet --upgrade pip # an older one searches for hours
 source tools/setup_env.sh
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec python -m pytest -rs tests/deploy/test_formats.py "$@"
+exec python -m pytest -rs tests/deploy/test_formats.py tests/deploy/test_archives_refused.py "$@"

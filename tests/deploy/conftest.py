@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_detector import CONFIGS, Files, make_files
+from written import OTHERS, needs, write
 
 
 @pytest.fixture(scope='session')
@@ -50,3 +51,9 @@ def image() -> np.ndarray:
     levels = [random.integers(0, 256, (150 // s, 200 // s, 3)).repeat(s, 0).repeat(s, 1)
               for s in (50, 25, 10, 5)]  # fmt: skip
     return np.mean(levels, 0).astype(np.uint8)
+
+
+@pytest.fixture(scope='session', params=[needs(name) for name in OTHERS])
+def written(request, single, fpn, folder) -> dict[str, Path]:
+    """Files of one runtime by form."""
+    return {files.form: write(files, request.param, folder) for files in (single, fpn)}

@@ -20,7 +20,7 @@ FAULTS = {
     'three counts': (1, '4 5 6', 'cut or altered'),
     'more layers than counted': (1, '3 5', 'counts 3 layers and 5 blobs, and has 4 and 5'),
     'fewer blobs than counted': (1, '4 9', 'counts 4 layers and 9 blobs'),
-    'a layer that is cut': (4, 'Convolution conv_1 1 1 1', 'conv_1 lacks blobs'),
+    'a layer that is cut': (4, 'Convolution conv_1 1 1 1', 'cut or altered'),
     'a layer without counts': (4, 'Convolution conv_1', 'cut or altered'),
     'an empty line': (4, '', 'cut or altered'),
     'a blob of nothing': (5, 'BinaryOp add_0 2 1 2 7 out0', 'where nothing makes 7'),

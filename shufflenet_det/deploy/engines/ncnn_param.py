@@ -36,5 +36,5 @@ def _blobs(line: str) -> tuple[list[str], list[str]]:
     bottoms, tops = int(words[2]), int(words[3])
     names = words[4 : 4 + bottoms + tops]
     if len(names) != bottoms + tops:
-        raise ValueError(f'{words[1]} lacks blobs')
+        raise ValueError(f'blobs of {words[1]} are missing')
     return names[:bottoms], names[bottoms:]
