@@ -31,7 +31,8 @@ def write(parts: Parts, request: Request) -> bytes:
         axis: DIVISOR * Dim(name, min=1, max=max(2, side // DIVISOR))
         for axis, name, side in zip((2, 3), ('rows', 'columns'), largest, strict=True)
     }
-    files = {'trunk.pte': _lowered(parts.trunk, parts.image, sizes)}
+    own = (min(sides) for sides in zip(parts.image.shape[2:], largest, strict=True))
+    files = {'trunk.pte': _lowered(parts.trunk, torch.zeros(1, 3, *own), sizes)}
     if parts.head is not None:
         rois = {0: Dim('rois', min=1, max=len(parts.rois))}
         files['head.pte'] = _lowered(parts.head, parts.rois, rois)
