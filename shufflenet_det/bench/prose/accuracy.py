@@ -12,6 +12,7 @@ from .records import Figure, Records
 from .words import listed, share, span
 
 DETECTORS = {'lighthead_fpn_1.0x_320': 'Light-Head R-CNN', 'gfl_1.0x_320': 'GFL'}
+RECIPE = 'the recipe'
 COMPARISON, SHORT, LONG = 'photos_comparison', 'photos_bccd_8_epochs', 'photos_bccd_35_epochs'
 
 
@@ -83,6 +84,25 @@ def augmentation(records: Records) -> str:
     rows = [row for row in records['photos_augmentation']['rows'] if 'error' not in row]
     found = [f'{row["step"]} {share(row["val"]["AP"])}' for row in rows if row['data'] == 'bccd']
     return listed(found)
+
+
+def _alone(records: Records) -> dict[str, float]:
+    rows = (row for row in records['photos_switches']['rows'] if 'error' not in row)
+    return {row['step']: row['test']['AP'] for row in rows}
+
+
+def alone(source: str, ours: str, records: Records) -> str:
+    """AP of the test split by a paper's or its code's setting and by ours, all else the same."""
+    found = _alone(records)
+    return f'AP {share(found[source])} so, {share(found[ours])} by ours'
+
+
+def alone_far(records: Records) -> str:
+    """The points that move AP by .02 or more, the largest first."""
+    found = _alone(records)
+    effects = {step: ap - found[RECIPE] for step, ap in found.items()}
+    far = sorted((e, step) for step, e in effects.items() if abs(e) >= 0.02)
+    return listed(f'{step} ({"+" if e > 0 else "-"}{share(abs(e))})' for e, step in far)
 
 
 def _rows(record: str, data: str, config: str, records: Records) -> list[Mapping]:
@@ -197,6 +217,13 @@ FIGURES: dict[str, Figure] = {
     'step-no-gain': steps('proposals by GIoU', 'scales from .5 to 1.5'),
     'step-recipe': steps('the recipe'),
     'step-full': steps('backbone at the full rate, nothing frozen'),
+    'alone-max': partial(alone, 'largest of the samples of a bin', RECIPE),
+    'alone-classes': partial(alone, 'a box for each class', RECIPE),
+    'alone-rpn': partial(alone, 'RPN by softmax, centred at 7.5, anchors inside', RECIPE),
+    'alone-fully-connected': partial(alone, 'fully connected from N(0, .01)', RECIPE),
+    'alone-decay': partial(alone, RECIPE, 'biases decay'),
+    'alone-far': alone_far,
+    'alone-clipping': partial(alone, 'no clipping', RECIPE),
     **dict(_of_photographs()),
     'bccd-best-AP': partial(best, 'bccd', 'AP'),
     'bccd-short': partial(photographs, SHORT, 'bccd', 'test'),
