@@ -47,7 +47,8 @@ class Mean(BaseMetric):
 def loader(**kwargs) -> dict:
     """Of 2 batches of 2 numbers an epoch."""
     sampler = dict(type='DefaultSampler', shuffle=True)
-    return dict(dataset=Numbers(), batch_size=2, num_workers=0, sampler=sampler, **kwargs)
+    settings = dict(dataset=Numbers(), batch_size=2, num_workers=0, sampler=sampler)
+    return settings | kwargs
 
 
 def validation() -> dict:

@@ -115,6 +115,12 @@ class SafeCheckpointHook(CheckpointHook):
         The last checkpoint, which is to name the best, is saved again when all hooks have seen
         the validation.
         """
+        unknown = [name for name in self.save_best or () if name not in ('auto', *metrics)]
+        if metrics and unknown:
+            raise ValueError(
+                f'default_hooks.checkpoint.save_best={unknown}: the validation gives only '
+                f'{sorted(metrics)[:20]}; set it to one of these'
+            )
         kept = {'best_ckpt_path': None, 'best_ckpt_path_dict': {}, **vars(self)}
         former, formers = kept['best_ckpt_path'], kept['best_ckpt_path_dict']
         self.best_ckpt_path, self.best_ckpt_path_dict = None, dict.fromkeys(formers)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .kept_values import kept_values, set_kept_values
-from .rng import capture_rng, restore_rng
+from .rng import capture_rng, check_rng, restore_rng
 from .seeded_batches import SeededFetch
 from .signals import end_workers
 
@@ -70,10 +70,12 @@ class Resumable:
             **self.division(),
         )
 
-    def division(self) -> dict[str, int]:
-        """How the data are divided: images, images of a batch, and batches of an epoch."""
+    def division(self) -> dict[str, object]:
+        """How the data are divided: images, their order, those of a batch, batches of an epoch."""
         return dict(
             images=len(self.dataloader.dataset),
+            sampler=type(self.sampler).__name__,
+            shuffle=getattr(self.sampler, 'shuffle', None),
             batch_size=self.dataloader.batch_sampler.batch_size,
             batches=len(self.dataloader),
         )
@@ -89,6 +91,7 @@ class Resumable:
         for name, weight in self.runner.model.named_parameters():
             if name in state.get('gradients', {}):
                 weight.grad = state['gradients'][name].to(weight)
+        check_rng(state['rng'])
         self._rng = state['rng']
 
     def batches(self) -> Iterator:
@@ -126,6 +129,11 @@ class ResumableTrainLoop(Resumable, EpochBasedTrainLoop):
 
     def __init__(self, runner, dataloader: Mapping, **kwargs) -> None:
         super().__init__(runner, _resumable(dataloader), **kwargs)
+        if not len(self.dataloader):
+            raise ValueError(
+                f'the training data give no batch: {self.division()}; give more images, a smaller '
+                'batch_size, or drop_last=False'
+            )
         _seed_fetching(self.dataloader.dataset)
 
     def run(self) -> nn.Module:

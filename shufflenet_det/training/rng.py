@@ -32,6 +32,19 @@ def restore_rng(state: dict) -> None:
         torch.cuda.set_rng_state_all([device.cpu() for device in state['cuda']])
 
 
+def check_rng(state: dict) -> None:
+    """Try a state; the generators are as they were.
+
+    Raises:
+        LookupError, TypeError, AttributeError, RuntimeError, ValueError: If it is none.
+    """
+    before = capture_rng()
+    try:
+        restore_rng(state)
+    finally:
+        restore_rng(before)
+
+
 def seed_from(key: Sequence[int]) -> None:
     """Start the CPU generators from ``key``."""
     seed = int(np.random.SeedSequence(key).generate_state(1)[0])

@@ -100,13 +100,15 @@ def _resume(
         )
         _find_place(runner, content, DATA not in differing)
     except MISREAD as error:
+        if str(filename) in str(error):
+            raise
         cause = ' '.join(f'{type(error).__name__}: {error}'.split())
         raise ValueError(f'{filename}: {_NO_TRAINING.format(cause=cause)}') from error
     finally:
         runner.load_checkpoint = load
 
 
-MISREAD = AssertionError, AttributeError, LookupError, TypeError
+MISREAD = AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError
 """What reading a part of another make than ours ends with."""
 
 _NO_TRAINING = (

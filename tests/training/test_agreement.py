@@ -73,6 +73,14 @@ ENDS = {
         lambda: dict(param_scheduler=SCHEDULES[:1]),
         'the number of schedules differ: 2, now 1',
     ),
+    'another kind of schedule': (
+        lambda: dict(param_scheduler=[dict(type='CosineAnnealingLR', T_max=9), SCHEDULES[1]]),
+        'the kinds of the schedules differ: one has .*T_max.*, that of the file .*start_factor',
+    ),
+    'a schedule of something else': (
+        lambda: dict(param_scheduler=[dict(SCHEDULES[0], type='LinearMomentum'), SCHEDULES[1]]),
+        'the kinds of the schedules differ: one of momentum, that of the file lr',
+    ),
     'other layers': (
         lambda: dict(model=Wide()),
         r'the model differ: fc\.bias \(1,\), now \(3,\); fc\.weight',
@@ -109,6 +117,10 @@ GOES_ON = {
     'batch size': (
         lambda: dict(train_dataloader=dict(loader(), batch_size=1)),
         'batch_size 2, now 1; batches 2, now 4', 'not bit-identical',
+    ),
+    'order': (
+        lambda: dict(train_dataloader=loader(sampler=dict(type='DefaultSampler', shuffle=False))),
+        'shuffle True, now False', 'not bit-identical',
     ),
     'data set': (
         lambda: dict(train_dataloader=dataset(More)),
