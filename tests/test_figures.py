@@ -10,6 +10,7 @@ from paths import RESULTS, ROOT
 from shufflenet_det.bench.environment import read_results
 from shufflenet_det.bench.intervals import Ratio
 from shufflenet_det.bench.prose import words
+from shufflenet_det.bench.prose.cpu import WIDTHS
 from shufflenet_det.bench.prose.figures import FIGURES, MARKER, figure, fill_figures
 from shufflenet_det.bench.prose.records import Records
 from shufflenet_det.bench.report import every_page, fill
@@ -124,6 +125,24 @@ def test_both_readings_of_two_threads_beside_one():
 
     records = Records(table8_cpu=result(8.0), table8_two_threads_passive_cpu=result(20.0))
     assert figure('threads-passive', records) == '0.40x'
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('forms-convs', '80 %, 80 %, 80 % and 80 %'),
+        ('forms-convs-bound', '1.25x, 1.25x, 1.25x and 1.25x'),
+        ('forms-convs-deploy', '1.00x, 1.00x, 1.00x and 1.00x'),
+        ('forms-rest-deploy', '0.25x, 0.25x, 0.25x and 0.25x'),
+    ],
+)
+def test_what_the_convs_leave_of_a_form(name, expected):
+    rows = [
+        dict(name=f'{arch}, {form}', total_ms=ms, class_ms={'conv': 60.0, 'depthwise conv': 20.0})
+        for arch in WIDTHS
+        for form, ms in (('folded-channels-last', 100.0), ('deploy', 85.0))
+    ]
+    assert figure(name, Records(decomposition_forms_cpu=dict(rows=rows))) == expected
 
 
 def test_words():

@@ -1,6 +1,7 @@
 """Where the time of backbones goes (figure 2): python tools/decomposition.py --arch table8"""
 
 import argparse
+from itertools import product
 
 from run_tool import run_tool
 
@@ -14,7 +15,8 @@ from shufflenet_det.bench.paper.decomposition import decompose
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runtime decomposition by torch's profiler")
     parser.add_argument('--arch', nargs='+', default=['table8'], help='as in tools/latency.py')
-    parser.add_argument('--form', default='eager', help=f'one of {list(FORMS)}')
+    parser.add_argument('--form', nargs='+', default=['eager'], help=f'of {list(FORMS)}; with '
+                        'several, a row of each')  # fmt: skip
     parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'))
     command_line.add_machine_arguments(parser, turns=5)
     return parser.parse_args()
@@ -25,14 +27,15 @@ def main() -> None:
     command_line.prepare_machine(args)
     conditions = Conditions(tuple(args.size), args.batch, args.device, args.dtype)
     rows = []
-    for name in pick(args.arch):
-        print(f'{name} ...', flush=True)
+    for name, form in product(pick(args.arch), args.form):
+        label = f'{name}, {form}' if len(args.form) > 1 else name
+        print(f'{label} ...', flush=True)
         x = conditions.input_for(name)
-        run = prepare(name, args.form, build(name).to(x), x)
-        rows.append(decompose(name, run, args.device, args.turns))
+        run = prepare(name, form, build(name).to(x), x)
+        rows.append(decompose(label, run, args.device, args.turns))
     unknown = sorted({op for row in rows for op in row.unknown})
     command_line.finish(
-        args, 'decomposition', conditions.size, form=args.form, rows=rows, unknown=unknown
+        args, 'decomposition', conditions.size, forms=args.form, rows=rows, unknown=unknown
     )
     if unknown:
         print(f'operators that stand in no class, counted as other: {unknown}')

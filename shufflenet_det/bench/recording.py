@@ -88,6 +88,8 @@ RECORDINGS = {
         Recording('guidelines_cpu', 3, 'guidelines', chart=True),
         Recording('decomposition_cpu', 1, 'decomposition --arch table8 snv2_50 resnet50',
                   chart=True),
+        Recording('decomposition_forms_cpu', 1, 'decomposition --arch snv2_?.?x --form '
+                  f'folded-channels-last deploy {_SIDES}'),
         Recording('choose_backbone', 10, 'choose_backbone --budget-ms 8 --size 224 224',
                   chart=True),
         Recording('choose_detector', 15,

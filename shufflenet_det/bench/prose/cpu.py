@@ -8,7 +8,7 @@ from functools import partial
 
 from shufflenet_det.backbones.peers import NETWORKS
 from shufflenet_det.bench.budget.result import NEAR
-from shufflenet_det.bench.paper.decomposition import CLASSES
+from shufflenet_det.bench.paper.decomposition import CLASSES, CONV, DEPTHWISE
 from shufflenet_det.bench.paper.printed import TABLE8
 from shufflenet_det.bench.paper.verdicts import confirmed, gains, speeds
 from shufflenet_det.bench.tables import MILLION
@@ -23,6 +23,7 @@ BATCHES = tuple(f'headline_batch{batch}_cpu' for batch in (1, 4, 8))
 DETECTION = 'headline_800x1216_cpu'
 WIDTHS = ('snv2_0.5x', 'snv2_1.0x', 'snv2_1.5x', 'snv2_2.0x')
 FOLDED = 'folded-channels-last'
+PROFILE = 'decomposition_forms_cpu'
 TWO_THREADS = {wait: f'table8_two_threads_{wait}_cpu' for wait in ('active', 'passive')}
 
 
@@ -73,6 +74,34 @@ def profile(records: Records) -> str:
     by_class = {name: v2['class_ms'][name] - other['class_ms'][name] for name in CLASSES}
     parts = (f'{ms:+.1f} ms in {name}' for name, ms in by_class.items())
     return f'{listed(parts)}, of {v2["total_ms"]:.1f} ms'
+
+
+def _conv_ms(record: str, form: str, records: Records) -> list[tuple[float, float]]:
+    """Of ShuffleNet V2 of every width in a form: ms in convs, and in all."""
+    rows = {row['name']: row for row in records[record]['rows']}
+    found = [rows[f'{arch}, {form}'] for arch in WIDTHS]
+    return [(r['class_ms'][CONV] + r['class_ms'][DEPTHWISE], r['total_ms']) for r in found]
+
+
+def conv_share(form: str, records: Records) -> str:
+    """Percent of the time that the convs of each width take."""
+    parts = (f'{100 * convs / whole:.0f} %' for convs, whole in _conv_ms(PROFILE, form, records))
+    return listed(parts)
+
+
+def conv_bound(records: Records) -> str:
+    """How many times as fast the folded net would be if its convs were all it does."""
+    return times(whole / convs for convs, whole in _conv_ms(PROFILE, FOLDED, records))
+
+
+def beside_folded(convs: bool, records: Records) -> str:
+    """Time of the deploy form in convs, or in all else, as a multiple of the folded net's."""
+    pairs = zip(*(_conv_ms(PROFILE, form, records) for form in ('deploy', FOLDED)), strict=True)
+    return times(_part(*ours, convs) / _part(*theirs, convs) for ours, theirs in pairs)
+
+
+def _part(conv_ms: float, whole_ms: float, convs: bool) -> float:
+    return conv_ms if convs else whole_ms - conv_ms
 
 
 def two_threads(wait: str, records: Records) -> str:
@@ -172,6 +201,10 @@ FIGURES: dict[str, Figure] = {
     'detection-by-time': partial(order, 'ms'),
     'memory-access': memory_access,
     'profile': profile,
+    'forms-convs': partial(conv_share, FOLDED),
+    'forms-convs-bound': conv_bound,
+    'forms-convs-deploy': partial(beside_folded, True),
+    'forms-rest-deploy': partial(beside_folded, False),
     'threads-active': partial(two_threads, 'active'),
     'threads-passive': partial(two_threads, 'passive'),
     'guidelines-held': partial(held, 'guidelines_cpu'),
