@@ -72,6 +72,7 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('train.py', 'configs/lighthead_snv2.py', '--cfg-options', 'data_root=/nowhere'):
         'make_demo_data.py',
     ('train.py', 'configs/none.py'): 'configs/none.py',
+    ('training_forms.py', '/nowhere'): '/nowhere/aquarium is no folder',
     ('train.py', 'configs/custom/my_photos.py', '--cfg-options', 'data_root=tools'):
         'tools: no annotations in it; looked for roboflow',
     ('test.py', 'configs/custom/my_photos.py', 'none.pth'): 'own_photos/decided.json: No such file',

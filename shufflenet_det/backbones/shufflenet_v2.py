@@ -19,6 +19,23 @@ from shufflenet_det.checkpoints.channel_order import even_first
 from .base import LayerFactory, LevelBackbone, check_choice
 
 
+class _InterleaveChannelsLast(torch.autograd.Function):
+    """`interleave` of maps in channels-last format, which the result and the gradients have."""
+
+    @staticmethod
+    def forward(ctx, first: Tensor, second: Tensor) -> Tensor:
+        rows = [x.permute(0, 2, 3, 1) for x in (first, second)]
+        out = rows[0].new_empty(*rows[0].shape, 2)
+        for place, x in enumerate(rows):
+            out[..., place] = x
+        return out.flatten(3).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, ...]:
+        pairs = gradient.permute(0, 2, 3, 1).contiguous().unflatten(3, (-1, 2))
+        return tuple(x.contiguous().permute(0, 3, 1, 2) for x in pairs.unbind(4))
+
+
 def interleave(first: Tensor, second: Tensor) -> Tensor:
     """Concat and channel shuffle with 2 groups in one copy.
 
@@ -28,6 +45,8 @@ def interleave(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         (N, 2C, H, W), channels first[0], second[0], first[1], second[1], ...
     """
+    if torch.is_grad_enabled() and first.stride(1) == second.stride(1) == 1 < first.shape[1]:
+        return _InterleaveChannelsLast.apply(first, second)
     return torch.stack((first, second), dim=2).flatten(1, 2)
 
 

@@ -83,6 +83,7 @@ RECORDINGS = {
                   '--against torchvision --threads 2', 'AVX512'),
         Recording('detectors_cpu', 12, f'latency {_DETECTORS} --threads 2'),
         Recording('edge_cpu', 2, 'edge --seconds 90'),
+        Recording('training_cpu', 4, 'training_forms DATA/photos'),
         Recording('operators_cpu', 1, 'operators --threads 2', 'AVX512'),
         Recording('operators_avx2_cpu', 1, 'operators --threads 2', 'AVX2'),
         Recording('guidelines_cpu', 3, 'guidelines', chart=True),

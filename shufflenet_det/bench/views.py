@@ -34,6 +34,7 @@ from .timing_columns import (
     tie_band,
     time_columns,
 )
+from .training_forms_view import tables as training_forms
 from .zoo.view import swap_tables as zoo_swap_tables
 from .zoo.view import tables as zoo_tables
 
@@ -191,6 +192,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'operators': operator_tables,
     'graph agreement': agreement_tables,
     'training speed': training_tables,
+    'training forms': training_forms,
     'converters': converters,
     'int8': int8,
     'edge': edge,

@@ -18,6 +18,7 @@ LOCATIONS = {
     ),
     'HOOKS': (
         'shufflenet_det.training.checkpoint',
+        'shufflenet_det.training.fast_cpu',
         'shufflenet_det.training.protection',
         'shufflenet_det.training.statistics',
     ),

@@ -6,6 +6,7 @@ from shufflenet_det.data.pixels import read_image
 from shufflenet_det.data.training_check import DataError, check_training_data
 
 from .checkpoint import SafeCheckpointHook
+from .fast_cpu import FastCPUHook
 from .metric import SafeCocoMetric
 from .newest import newest_intact
 from .protection import ProtectionHook
@@ -16,6 +17,7 @@ from .statistics import UnfoldBNHook
 __all__ = [
     'CheckedLoadImage',
     'DataError',
+    'FastCPUHook',
     'ProtectionHook',
     'ResumableBatchSampler',
     'ResumableIterLoop',

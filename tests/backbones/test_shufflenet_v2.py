@@ -7,6 +7,7 @@ from torch import nn
 
 from shufflenet_det.archs import ARCHS, LEVEL_STRIDES, ShuffleNetV2Arch
 from shufflenet_det.backbones import SEShuffleNetV2, ShuffleNetV2
+from shufflenet_det.backbones.shufflenet_v2 import interleave
 
 SMALL = dict(stem=[(8, 2)], stages=[(16, 2), (32, 3), (64, 2)], last_conv=96)
 SMALL_LARGE = dict(stem=[(8, 2), (8, 1)], stages=[(12, 2), (16, 2), (32, 2), (64, 2)], last_conv=96)
@@ -167,3 +168,15 @@ def test_registry_builds_it(arch):
     with torch.device('meta'):
         net = MODELS.build(dict(type='ShuffleNetV2', arch=arch, out_indices=(1, 2, 3)))
     assert len(net.out_channels) == 3
+
+
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_interleaved_maps_and_their_gradients_keep_the_layout(layout):
+    whole, gradient = torch.randn(2, 2, 10, 4, 3).unbind()
+    whole = whole.contiguous(memory_format=layout).requires_grad_()
+    first, second = whole.chunk(2, dim=1)  # a view, as the part that passes a unit
+    mixed = interleave(first, second)
+    mixed.backward(gradient.contiguous(memory_format=layout))
+    assert torch.equal(mixed[:, ::2], first) and torch.equal(mixed[:, 1::2], second)
+    assert torch.equal(whole.grad, torch.cat((gradient[:, ::2], gradient[:, 1::2]), 1))
+    assert mixed.is_contiguous(memory_format=layout)

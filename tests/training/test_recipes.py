@@ -50,7 +50,11 @@ def plateau(cfg):
     ]
 
 
-RECIPES = (switched_pipeline, mosaic_until_the_end, random_size, plateau)
+def fast_cpu(cfg):
+    cfg.custom_hooks.append(dict(type='FastCPUHook'))
+
+
+RECIPES = (switched_pipeline, mosaic_until_the_end, random_size, plateau, fast_cpu)
 
 
 def train(cfg, folder, *hooks, resume=False):

@@ -85,5 +85,9 @@ param_scheduler = [
         eta_min_ratio=0.01, convert_to_iter_based=True,
     ),
 ]  # fmt: skip
-default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1, max_keep_ckpts=1))
+default_hooks = dict(
+    logger=dict(interval=50),
+    checkpoint=dict(interval=1, max_keep_ckpts=1),
+    speed=dict(type='FastCPUHook'),
+)
 del photos, common
