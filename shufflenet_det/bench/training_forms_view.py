@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from .tables import Table
 from .timing_columns import note_of, speed_ratio, tie_band, time_columns
 
@@ -17,17 +15,12 @@ def tables(result: Mapping) -> Iterator[Table]:
     header, times = time_columns([row['timing'] for row in rows])
     yield Table(
         'speed', f'A training step of {result["config"]} on {result["data"]}, loading included, '
-        'and how far the losses of the first ten steps are from those of the first row at most.'
-        + note_of(band),
-        ('form', *header, 'speed / first row', 'losses, %'),
+        'and how far the loss of the first step is from that of the first row; after it, roundings '
+        'decide which proposals are drawn.' + note_of(band),
+        ('form', *header, 'speed / first row', 'first loss, %'),
         tuple(
             (row['form'], *cells, speed_ratio(row['timing'], first['timing'], band or 0.0),
-             100 * farthest(row['losses'][:10], first['losses'][:10]))
+             100 * abs(row['losses'][0] / first['losses'][0] - 1))
             for row, cells in zip(rows, times, strict=True)
         ),
     )  # fmt: skip
-
-
-def farthest(losses: list[float], others: list[float]) -> float:
-    """The largest relative difference of two curves."""
-    return float(np.max(np.abs(np.divide(losses, others) - 1)))

@@ -7,7 +7,6 @@ from multiprocessing import Pipe
 import pytest
 
 from shufflenet_det.bench.training_forms import FORMS, serve
-from shufflenet_det.bench.training_forms_view import farthest
 from shufflenet_det.bench.views import tables_of
 from shufflenet_det.data import generate
 
@@ -38,14 +37,10 @@ def test_forms_stand_beside_the_first():
     def timing(ms):
         return dict(turns_ms=[ms] * 6, median_ms=ms, n=6, images=8, cpu_ms=ms)
 
-    rows = [dict(form=form, timing=timing(100.0 / (1 + i)), losses=[2.0, 1.0 + 0.01 * i])
+    rows = [dict(form=form, timing=timing(100.0 / (1 + i)), losses=[1.0 + 0.01 * i, 5.0])
             for i, form in enumerate(FORMS)]  # fmt: skip
     result = dict(kind='training forms', config='c', data='d', rows=rows, again=timing(100.0))
     (table,) = tables_of(result)
     first, second, _ = table.rows
     assert first[-1] == 0 and first[-3] == 80 and second[-1] == pytest.approx(1)
     assert second[-2].median == pytest.approx(2)
-
-
-def test_how_far_two_curves_part():
-    assert farthest([1.0, 2.2], [1.0, 2.0]) == pytest.approx(0.1)
