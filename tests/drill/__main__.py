@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tempfile
 from pathlib import Path
@@ -56,6 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         root = Path(name)
         describe_once()
         tiny_config(root / 'data', root / 'none')  # generates the data set
+        gc.freeze()  # forks neither look through nor copy what is there
         pairs = [(c, Lab(root / str(n), root / 'data', args.short)) for n, c in enumerate(chosen)]
         for outcome in attempts(pairs, at_once=2 if args.short else 1):
             outcomes.append(outcome)
