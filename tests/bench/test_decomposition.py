@@ -39,7 +39,9 @@ def test_operators_of_a_module_stand_in_its_class(kind):
     with torch.inference_mode():
         found = decompose(kind, lambda: module(X), calls=3)
     ms = of_operators(found)
-    assert max(ms, key=ms.get) == kind
+    assert ms[kind] > 0
+    others = {CONV, DEPTHWISE, ELEMENTWISE} - {kind}  # a module may move data beside its own work
+    assert {ms[other] for other in others} == {0}
     assert found.unknown == ()
 
 
