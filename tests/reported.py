@@ -140,7 +140,7 @@ REPORTED: dict[str, dict[str, tuple[str, ...]]] = {
         'the hub, pip install --target, PYTHONOPTIMIZE=2': (
             'test_install.py::test_model_of_a_config_name',
             'test_install.py::test_installed_into_a_target_folder',
-            'test_tools.py::test_every_tool_explains_itself_also_where_python_leaves_docstrings_out',
+            'test_tool_answers.py::test_every_tool_explains_itself_also_where_python_leaves_docstrings_out',
         ),
     },
     'evaluation': {
