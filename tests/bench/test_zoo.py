@@ -88,19 +88,6 @@ def test_process_that_ends_or_hangs_is_a_row(end, cause, root, monkeypatch):
     assert tried(root, 'small', seconds=1).cause == cause
 
 
-@pytest.mark.parametrize(
-    'text, line',
-    [
-        ("no '/home/me/data/a.json' here", "no 'a.json' here"),
-        ("cannot reach 'https://a.b/c d", "cannot reach '(address) d"),
-        ('two\nlines, 3/4 of data/coco/a', 'two lines, 3/4 of data/coco/a'),
-        ('give torchvision://resnet50', 'give (address)'),
-    ],
-)
-def test_causes_name_no_places(text, line):
-    assert run.line_of(ValueError(text)) == f'ValueError: {line}'
-
-
 def test_goes_on_where_it_stopped(root, tmp_path, monkeypatch):
     out = tmp_path / 'zoo.json'
     names = []

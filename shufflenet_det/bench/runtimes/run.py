@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from shufflenet_det.bench.failures import line_of
 from shufflenet_det.bench.photos.runner import keep, read_rows
 from shufflenet_det.bench.photos.split import Split
 from shufflenet_det.deploy.archive import Archive
@@ -105,7 +106,7 @@ def _compare(case: Case, missing: Sequence[Target], places: Places) -> None:
             trained = row['weights'] != RANDOM
             row['ap'] = coco_ap(found, case.photos.classes, test.coco)[0] if trained else None
         except Exception as error:  # a row that fails is a row; runtimes share no exception
-            row['error'] = f'{type(error).__name__}: {error}'.split('\n')[0][:300]
+            row['error'] = line_of(error)
             traceback.print_exc()
         if target in missing:
             keep(places.out, KIND, [row])

@@ -20,6 +20,7 @@ import torch
 from mmengine.config import Config
 
 from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.bench.failures import line_of
 from shufflenet_det.detectors.swap import backbone_config, swap_backbone
 from shufflenet_det.detectors.trial import (
     BATCH,
@@ -169,16 +170,6 @@ def _send(row: Row, root: Path, seconds: int, sender: Connection) -> None:
             sender.send(replace(row, seconds=round(time.process_time() - start, 1)))
     except Exception as error:
         sender.send(replace(row, cause=f'build: {line_of(error)}'))
-
-
-PLACES = re.compile(r'\w+://[^\s\'"]+|(?<![\w.])/(?:[^\s\'"/:]+/)+')
-"""Addresses, and folders of one machine, which no record should hold."""
-
-
-def line_of(error: Exception) -> str:
-    """An error in one line, without places."""
-    text = PLACES.sub(lambda found: '(address)' * ('://' in found[0]), str(error))
-    return ' '.join(f'{type(error).__name__}: {text}'.split())[:300]
 
 
 def attempt(row: Row, root: Path) -> Iterable[Row]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from mmengine.config import Config
 
 from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.bench.failures import line_of
 from shufflenet_det.detectors.swap import backbone_config, swap_backbone
 
 from .meaning import silent_changes
-from .run import ARCH, SHARED, line_of
+from .run import ARCH, SHARED
 
 KIND = 'zoo swaps'
 WRITTEN, REFUSED, UNREADABLE = 'written', 'refused', 'unreadable'

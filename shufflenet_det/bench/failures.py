@@ -1,0 +1,14 @@
+"""Errors as results hold them."""
+
+from __future__ import annotations
+
+import re
+
+PLACES = re.compile(r'\w+://[^\s\'"]+|(?<![\w.])/(?:[^\s\'"/:]+/)+')
+"""Addresses, and folders of one machine, which no record should hold."""
+
+
+def line_of(error: Exception) -> str:
+    """An error in one line, without places."""
+    text = PLACES.sub(lambda found: '(address)' * ('://' in found[0]), str(error))
+    return ' '.join(f'{type(error).__name__}: {text}'.split())[:300]
