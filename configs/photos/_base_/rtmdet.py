@@ -9,6 +9,7 @@ model = dict(
         share_conv=True,
         pred_kernel_size=1,
         exp_on_reg=False,
+        with_objectness=False,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='ReLU', inplace=True),
         anchor_generator=dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32, 64]),
