@@ -100,6 +100,8 @@ def test_cut_detector_finds_what_mmdet_finds(model, pictures):
     def trunk(values: np.ndarray) -> list[np.ndarray]:
         return [value.numpy() for value in parts.trunk(torch.from_numpy(values))]
 
+    places = [id(part) for _, part in parts.trunk.named_modules(remove_duplicate=False)]
+    assert len(set(places)) == len(places)  # a runtime folds each BN into the conv before it
     detector = SplitDetector(trunk, None, parts.spec, info)
     for images in pictures:
         assert_same(detector(images.numpy()), detect(model, images)[0])

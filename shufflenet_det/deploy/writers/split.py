@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -36,6 +37,22 @@ class Parts:
     rois: Tensor | None
     spec: dict
     info: ModelInfo
+
+
+def part_shared(module: nn.Module, seen: set[int] | None = None) -> None:
+    """Give each place its own copy of a module that stands in several, as RTMDet's convs do.
+
+    Runtimes fold the BN behind a conv into its weights, and each place has its own BN.
+    """
+    seen = set() if seen is None else seen
+    for name, child in module._modules.items():  # named_children leaves out what it gave before
+        if child is None:
+            continue
+        if id(child) in seen:
+            child = copy.deepcopy(child)
+            setattr(module, name, child)
+        seen.add(id(child))
+        part_shared(child, seen)
 
 
 class Trunk(nn.Module):
@@ -101,6 +118,7 @@ def split(model: nn.Module, info: ModelInfo) -> Parts:
         bins = spec['roi']['bins']
         rois = torch.zeros(spec['rpn']['max'], head.in_channels, bins, bins)
     trunk = Trunk(model, maps).eval().to(memory_format=torch.contiguous_format)
+    part_shared(trunk)
     return Parts(trunk, head, torch.zeros(1, 3, 256, 320), rois, spec, info)
 
 
