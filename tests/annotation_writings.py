@@ -101,9 +101,10 @@ def beside(**values: object) -> Callable[[Made], None]:
     """A copy of the first annotation that is no object."""
 
     def write(made: Made) -> None:
-        first = made.content['annotations'][0]
-        number = type(first['id'])(9000) if 'id' in first else None
-        made.content['annotations'].append({**first, 'id': number, **values})
+        annotations = made.content['annotations']
+        first = annotations[0]
+        number = type(first['id'])(9000 + len(annotations)) if 'id' in first else None
+        annotations.append({**first, 'id': number, **values})
 
     return write
 
