@@ -17,10 +17,7 @@ KEPT_BYTES = 2**30
 
 
 def channels_last(model: nn.Module) -> None:
-    """Store the convs' weights in channels-last format, which their outputs then follow.
-
-    oneDNN's depthwise convs, and torch's pooling, batch norm and resizing are faster in it.
-    """
+    """Store the convs' weights in channels-last format, which their outputs then follow."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.to(memory_format=torch.channels_last)
