@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import accumulate
+
+from pycocotools import mask as masks
 
 from .faults import LARGEST
 from .values import is_finite, number, whole
 
 LETTERS = range(48, 112)
 """Of run lengths as text: 48 and six bits, of which the sixth says that more follow."""
-
 
 MOST_BITS = 60
 """Of a run length as text."""
@@ -23,19 +23,16 @@ def box_of(segmentation: object) -> tuple[list[float], float] | None:
     """
     if isinstance(segmentation, Mapping):
         return _box_of_mask(segmentation)
-    polygons = segmentation if isinstance(segmentation, list) else []
+    polygons = _polygons(segmentation)
+    if not polygons:
+        return None
     points, area = [], 0.0
-    for polygon in polygons:
-        values = [number(v) for v in polygon] if isinstance(polygon, list) else []
-        if len(values) < 6 or len(values) % 2 or not all(map(_is_place, values)):
-            return None
+    for values in polygons:
         corners = list(zip(values[::2], values[1::2], strict=True))
         following = corners[1:] + corners[:1]
         pairs = zip(corners, following, strict=True)
         area += abs(sum(x * v - u * y for (x, y), (u, v) in pairs)) / 2
         points += corners
-    if not points:
-        return None
     (left, right), (top, bottom) = ((min(v), max(v)) for v in zip(*points, strict=True))
     return [left, top, right - left, bottom - top], area
 
@@ -44,14 +41,18 @@ def is_mask(segmentation: object) -> bool:
     """Whether pycocotools makes a mask of it, instead of an error of its own or a crash."""
     if isinstance(segmentation, Mapping):
         return _runs_of(segmentation) is not None
-    polygons = segmentation if isinstance(segmentation, list) else []
-    return bool(polygons) and all(
-        isinstance(polygon, list)
-        and len(polygon) >= 6
-        and len(polygon) % 2 == 0
-        and all(_is_place(number(v)) for v in polygon)
-        for polygon in polygons
-    )
+    return bool(_polygons(segmentation))
+
+
+def _polygons(segmentation: object) -> list[list[float]] | None:
+    """Their coordinates; None if one of them has too few, an odd number, or other than numbers."""
+    found = []
+    for polygon in segmentation if isinstance(segmentation, list) else []:
+        values = [number(v) for v in polygon] if isinstance(polygon, list) else []
+        if len(values) < 6 or len(values) % 2 or not all(map(_is_place, values)):
+            return None
+        found.append(values)
+    return found
 
 
 def _is_place(value: float | None) -> bool:
@@ -86,14 +87,11 @@ def _runs_of_text(text: str) -> list[int] | None:
 
 
 def _box_of_mask(mask: Mapping) -> tuple[list[float], float] | None:
-    height, runs = _runs_of(mask) or (1, [])
-    ends = list(accumulate(runs))
-    ones = [(end - run, end - 1) for run, end in zip(runs[1::2], ends[1::2], strict=True) if run]
-    if not ones:
+    """By pycocotools, which is given no mask that it would crash on."""
+    if _runs_of(mask) is None:
         return None
-    left, right = ones[0][0] // height, ones[-1][1] // height
-    tall = any(first // height != last // height for first, last in ones)
-    top = 0 if tall else min(first % height for first, _ in ones)
-    bottom = height - 1 if tall else max(last % height for _, last in ones)
-    box = [float(v) for v in (left, top, right - left + 1, bottom - top + 1)]
-    return box, float(sum(runs[1::2]))
+    size, counts = [whole(side) for side in mask['size']], mask['counts']
+    rle = dict(size=size, counts=counts)
+    rle = rle if isinstance(counts, str) else masks.frPyObjects(rle, *size)
+    area = float(masks.area(rle))
+    return (masks.toBbox(rle).tolist(), area) if area else None
