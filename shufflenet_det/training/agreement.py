@@ -9,6 +9,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from . import compared
+from .distributed import plain_model
 from .resume import Resumable
 
 STATE = 'training_state'
@@ -36,7 +37,7 @@ class Setting:
 
 
 def _weights(runner: Runner, checkpoint: Mapping) -> list[str]:
-    model, given = compared.plain_model(runner), checkpoint['state_dict']
+    model, given = plain_model(runner.model), checkpoint['state_dict']
     wanted = model.state_dict()
     needed = dict(model.named_parameters()).keys()
     found = [f'{k} is not in the file' for k in needed - given.keys()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
+
+from .distributed import plain_model
 
 MOVES = {'last_step', '_global_step', '_last_value', 'base_values', 'verbose', 'best',
          'cooldown_counter', 'num_bad_epochs'}  # fmt: skip
@@ -18,11 +19,6 @@ MOMENTS = {'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer', 'square
 """Of the state of an optimizer, what is shaped as its weight."""
 
 
-def plain_model(runner: Runner) -> nn.Module:
-    """The model without what wraps it."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
-
 def _optimizers(runner: Runner, checkpoint: Mapping) -> list[tuple[OptimWrapper, Mapping]]:
     """Each optimizer wrapper with its state in the file."""
     runner.optim_wrapper = wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -30,6 +26,17 @@ def _optimizers(runner: Runner, checkpoint: Mapping) -> list[tuple[OptimWrapper,
     if not isinstance(wrapper, OptimWrapperDict):
         return [(wrapper, state)] if 'param_groups' in state else []
     return [(each, state[name]) for name, each in wrapper.items() if name in state]
+
+
+def _groups(wrapper: OptimWrapper, state: Mapping) -> Iterator[tuple[Mapping, Mapping]]:
+    """Each group of parameters in the file and now."""
+    return zip(state['param_groups'], wrapper.optimizer.param_groups, strict=True)
+
+
+def _weights(wrapper: OptimWrapper, state: Mapping) -> Iterator[tuple[int, nn.Parameter]]:
+    """Each parameter behind its number in the file."""
+    for before, now in _groups(wrapper, state):
+        yield from zip(before['params'], now['params'], strict=True)
 
 
 def _initial(group: Mapping) -> dict[str, object]:
@@ -65,13 +72,15 @@ def optimizer(runner: Runner, checkpoint: Mapping) -> list[str]:
 
 def frozen(runner: Runner, checkpoint: Mapping) -> list[str]:
     """Parameters that were trained and are frozen now."""
-    names = {id(p): name for name, p in plain_model(runner).named_parameters()}
+    names = {id(p): name for name, p in plain_model(runner.model).named_parameters()}
     found = []
     for wrapper, state in _optimizers(runner, checkpoint):
-        groups = zip(state['param_groups'], wrapper.optimizer.param_groups, strict=True)
-        pairs = [pair for a, b in groups for pair in zip(a['params'], b['params'], strict=True)]
         trained = state.get('state', {})
-        found += [names[id(p)] for i, p in pairs if i in trained and not p.requires_grad]
+        found += [
+            names[id(weight)]
+            for index, weight in _weights(wrapper, state)
+            if index in trained and not weight.requires_grad
+        ]
     return [f'{found[0]} and {len(found) - 1} others were trained'] if found else []
 
 
@@ -79,7 +88,7 @@ def hyperparameters(runner: Runner, checkpoint: Mapping) -> list[str]:
     """Rates and other settings of the groups of parameters that differ."""
     found = {}
     for wrapper, state in _optimizers(runner, checkpoint):
-        for before, now in zip(state['param_groups'], wrapper.optimizer.param_groups, strict=True):
+        for before, now in _groups(wrapper, state):
             then, asked = _initial(before), _initial(now)
             for key in then.keys() & asked.keys():
                 if not _equal(then[key], asked[key]):
@@ -133,7 +142,7 @@ def numbers(runner: Runner, checkpoint: Mapping) -> list[str]:
     pairs = [
         (before, now, now.keys() - {'params'})
         for wrapper, state in _optimizers(runner, checkpoint)
-        for before, now in zip(state['param_groups'], wrapper.optimizer.param_groups, strict=True)
+        for before, now in _groups(wrapper, state)
     ]
     pairs += [(a, b, a.keys() & b.keys()) for a, b in _schedules(runner, checkpoint)]
     found = [
@@ -156,13 +165,10 @@ def _is_number(value: object) -> bool:
 
 def moments(runner: Runner, checkpoint: Mapping) -> list[str]:
     """Sums of gradients of other shapes than their weights."""
-    names = {id(p): name for name, p in plain_model(runner).named_parameters()}
+    names = {id(p): name for name, p in plain_model(runner.model).named_parameters()}
     found = []
     for wrapper, state in _optimizers(runner, checkpoint):
-        groups = zip(state['param_groups'], wrapper.optimizer.param_groups, strict=True)
-        for index, weight in (
-            pair for a, b in groups for pair in zip(a['params'], b['params'], strict=True)
-        ):
+        for index, weight in _weights(wrapper, state):
             for key, moment in state.get('state', {}).get(index, {}).items():
                 if key in MOMENTS and getattr(moment, 'shape', None) != weight.shape:
                     found.append(f'{key} of {names[id(weight)]}')

@@ -9,8 +9,15 @@ from typing import TypeVar
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
+from mmengine.model import is_model_wrapper
+from torch import nn
 
 T = TypeVar('T')
+
+
+def plain_model(model: nn.Module) -> nn.Module:
+    """A model without what wraps it for several processes."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def init_distributed(cfg: Config, launcher: str, local_rank: int = 0) -> None:

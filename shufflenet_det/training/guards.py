@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 from mmengine.dist import get_rank
-from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
+
+from .distributed import plain_model
 
 
 def image_paths(data_batch: object) -> list[str]:
@@ -42,8 +43,7 @@ class FiniteGuard:
         self.batch: object = None
         self._losses: dict[str, Tensor] = {}
         self._tested: set[Optimizer] = set()  # those whose gradients are known to be finite
-        model = runner.model
-        self.model: nn.Module = model.module if is_model_wrapper(model) else model
+        self.model: nn.Module = plain_model(runner.model)
         self._parse_losses = getattr(self.model, 'parse_losses', None)
         if self._parse_losses is None:
             name = type(self.model).__name__

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mmengine.hooks import EarlyStoppingHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+
+from .distributed import plain_model
 
 NAMES = ('_input_size', 'wait_count', 'best_score')
 """Of batches resized at random (BatchSyncRandomResize), and of `EarlyStoppingHook`."""
@@ -17,7 +18,7 @@ CACHE = 'results_cache'
 
 def _parts(runner: Runner) -> Iterator[tuple[str, object]]:
     """Objects that may have such values, under names that another run gives them too."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = plain_model(runner.model)
     yield from model.named_modules()
     for number, hook in enumerate(h for h in runner._hooks if isinstance(h, EarlyStoppingHook)):
         yield f'early_stopping_{number}', hook

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from .distributed import plain_model
 from .rng import seeded
 
 NECKS = ('neck', 'aux_neck')
@@ -41,7 +41,7 @@ class UnfoldBNHook(Hook):
         self.images, self.batch_size = images, batch_size
 
     def before_train(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = plain_model(runner.model)
         if runner.iter or not folded_norms(model):
             return
         dataset = runner.train_dataloader.dataset
