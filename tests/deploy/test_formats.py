@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -120,6 +121,27 @@ def test_threads_of_a_forked_process_detect_the_same(written, images):
         found = pool.apply_async(_detect_in_threads, (images,)).get(60)
     for ours, theirs in zip(found, expected, strict=True):
         assert_same(ours, theirs)
+
+
+DROPPED = """
+import gc, os, signal, sys, threading
+from shufflenet_det.deploy.runtime import Detector
+detectors = [Detector(sys.argv[1])]
+dropping = threading.Thread(target=lambda: (detectors.clear(), gc.collect()))
+dropping.start()
+dropping.join()
+signal.signal(signal.SIGUSR1, lambda *given: print('heard'))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no SIGUSR1')
+def test_a_signal_after_another_thread_dropped_a_detector_is_heard(written):
+    """OpenVINO freed the first thread's stack for signals: SIGSEGV."""
+    done = subprocess.run(
+        [sys.executable, '-c', DROPPED, written['single']], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, 'heard\n'), done.stderr
 
 
 def test_two_detectors_in_threads_find_what_each_does_alone(written, images):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import openvino
@@ -51,14 +52,21 @@ class OpenvinoEngine:
     """An intermediate representation; convolutions run in the precision of the file, else fp32."""
 
     def __init__(self, archive: Archive, num_threads: int) -> None:
+        # The plugin gives the thread that loads it a stack for signals, and frees that with the
+        # core, in whichever thread it ends: afterwards a signal to the first would be SIGSEGV.
+        with ThreadPoolExecutor(1) as loading:
+            self.compiled = loading.submit(self._compiled, archive, num_threads).result()
+        self.local = threading.local()
+
+    @staticmethod
+    def _compiled(archive: Archive, num_threads: int) -> openvino.CompiledModel:
         core = openvino.Core()
         model = core.read_model(archive.files[XML], archive.files[BIN])
         _check_model(model, ModelInfo.from_json(archive.info).output)
         settings = {'INFERENCE_PRECISION_HINT': 'f32'}
         if num_threads:
             settings['INFERENCE_NUM_THREADS'] = num_threads
-        self.compiled = core.compile_model(model, 'CPU', settings)
-        self.local = threading.local()
+        return core.compile_model(model, 'CPU', settings)
 
     def __call__(self, images: ndarray) -> list[ndarray]:
         if not hasattr(self.local, 'request'):
