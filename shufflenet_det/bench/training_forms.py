@@ -19,7 +19,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner, set_random_seed
 from torch import nn
 
-from shufflenet_det.training.fast_cpu import channels_last, keep_memory
+from shufflenet_det.training.fast_cpu import channels_last, keep_memory, multiply_in_bf16
 from shufflenet_det.training.launch import load_config
 
 from .gpu.training_speed import without_files
@@ -29,6 +29,7 @@ FORMS: dict[str, tuple[Callable[[nn.Module], object], ...]] = {
     'plain': (),
     'channels-last': (channels_last,),
     'FastCPUHook': (channels_last, lambda model: keep_memory()),
+    'FastCPUHook, bf16': (channels_last, lambda model: keep_memory(), multiply_in_bf16),
 }
 """Form -> what is done to a model before its first step."""
 

@@ -41,6 +41,6 @@ def test_forms_stand_beside_the_first():
             for i, form in enumerate(FORMS)]  # fmt: skip
     result = dict(kind='training forms', config='c', data='d', rows=rows, again=timing(100.0))
     (table,) = tables_of(result)
-    first, second, _ = table.rows
+    first, second, *_ = table.rows
     assert first[-1] == 0 and first[-3] == 80 and second[-1] == pytest.approx(1)
     assert second[-2].median == pytest.approx(2)

@@ -76,6 +76,13 @@ def forms() -> Iterator[Run]:
                 yield Run('aquarium', f'lighthead_{head}_{arch}_{size}')
 
 
+def precision() -> Iterator[Run]:
+    """Training steps in float32, and with dense convs in bfloat16, with three seeds."""
+    for seed in SEEDS:
+        for name, bf16 in dict(float32=False, bfloat16=True).items():
+            yield Run('bccd', OURS, seed, SEARCH_EPOCHS, {'default_hooks.speed.bf16': bf16}, name)
+
+
 def own() -> Iterator[Run]:
     """The config for one's own folder, which here has 100 pictures to learn from."""
     for data in ('bccd', 'aquarium', 'fruits15'):
@@ -108,5 +115,6 @@ PLANS = dict(
     backbones=Plan(backbones, 'photos', ('val', 'test')),
     comparison=Plan(comparison, 'photos', ('val', 'test')),
     forms=Plan(forms, 'photos', ('val', 'test')),
+    precision=Plan(precision, 'photos', ('val', 'test')),
     own=Plan(own, 'photos', ('val', 'test')),
 )
