@@ -17,12 +17,15 @@ from shufflenet_det.backbones.base import last_stage_dilation
 
 from .banded import BandedPool, gather_channels
 from .channel_plan import Order, Piece, StagePlan, padded, places
+from .fused_conv import conv_act_for
 
 BLOCK = 8
 """Hidden channels of a unit are padded to it: CPU kernels handle so many at once."""
 
 MONOTONE_ACTS = ('ReLU', 'ReLU6', 'LeakyReLU', 'HSigmoid', 'Sigmoid', 'Tanh')
 """Activations that never fall, and so commute with max pooling."""
+
+NONE = nn.Identity()
 
 Waiting = list[tuple[Piece, Tensor]]
 
@@ -81,14 +84,16 @@ class ShuffleFreeUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Waiting:
         written: Waiting = []
+        conv_act = conv_act_for(x, self.act)
         if self.index == 0:
-            shortcut = self.shortcut_depthwise(x)
-            written += self._pieces([self.act(c(shortcut)) for c in self.shortcut], 0)
-        y = self.depthwise(self.act(self.expand(self.pre(x))))
+            shortcut = conv_act(self.shortcut_depthwise, NONE, x)
+            written += self._pieces([conv_act(c, self.act, shortcut) for c in self.shortcut], 0)
+        y = conv_act(self.depthwise, NONE, conv_act(self.expand, self.act, self.pre(x)))
         if self.skip is None:
-            outs = [self.se(self.act(c(y))) for c in self.project]
+            outs = [self.se(conv_act(c, self.act, y)) for c in self.project]
         else:
-            outs = [self.act(self.se(c(y)) + x.index_select(1, self.skip)) for c in self.project]
+            skip = x.index_select(1, self.skip)
+            outs = [self.act(self.se(conv_act(c, NONE, y)) + skip) for c in self.project]
         return written + self._pieces(outs, self.index + 1)
 
     def _pieces(self, outs: list[Tensor], writer: int) -> Waiting:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.bench.paper import decomposition
 from shufflenet_det.bench.paper.decomposition import (
     CONV,
@@ -15,6 +16,7 @@ from shufflenet_det.bench.paper.decomposition import (
     _self_times,
     decompose,
 )
+from shufflenet_det.deploy.switch import switch_to_deploy
 
 X = torch.randn(1, 16, 32, 32)
 MODULES = {
@@ -56,6 +58,14 @@ def test_shares_add_up_to_the_time_measured():
 def test_unknown_operators_are_named():
     found = decompose('x', lambda: torch.linalg.svd(torch.eye(4)), calls=1)
     assert any('svd' in op for op in found.unknown)
+
+
+def test_deploy_form_has_convs_of_both_kinds_and_nothing_unknown():
+    net, image = switch_to_deploy(ShuffleNetV2(arch='0.5x').eval()), torch.zeros(1, 3, 256, 256)
+    found = decompose('deploy', lambda: net(image), calls=1)
+    fused = [op for op in found.op_ms if 'pointwise' in op]
+    assert found.unknown == () and len(fused) == 2
+    assert found.class_ms['conv'] and found.class_ms['depthwise conv']
 
 
 def test_every_operator_stands_in_one_class():

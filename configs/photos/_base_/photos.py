@@ -88,6 +88,6 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(interval=50),
     checkpoint=dict(interval=1, max_keep_ckpts=1),
-    speed=dict(type='FastCPUHook'),
+    speed=dict(type='FastCPUHook', bf16=True),
 )
 del photos, common

@@ -36,10 +36,10 @@ hardswish hardswish_ silu silu_ gelu exp exp_ tanh
 """
 # Channel split, concat and shuffle; copies and changes of layout; views, which only cost overhead.
 _DATA = """
-stack cat _cat chunk split split_with_sizes narrow slice select index_select index channel_shuffle
-native_channel_shuffle transpose permute flatten unflatten reshape view _unsafe_view _reshape_alias
-as_strided as_strided_ expand expand_as unsqueeze squeeze contiguous clone copy_ to _to_copy
-constant_pad_nd pad
+stack cat _cat chunk split split_with_sizes narrow slice select index_select index gather
+channel_shuffle native_channel_shuffle transpose permute flatten unflatten reshape view
+_unsafe_view _reshape_alias as_strided as_strided_ expand expand_as unsqueeze squeeze contiguous
+clone copy_ to _to_copy constant_pad_nd pad
 """
 # Pooling, linear layers, allocation and bookkeeping.
 _OTHER = """
@@ -54,7 +54,7 @@ OP_CLASSES = {
         (CONV, _CONVOLUTIONS), (ELEMENTWISE, _ELEMENTWISE), (DATA, _DATA), (OTHER, _OTHER),
     )
     for op in ops.split()
-}  # fmt: skip
+} | {'mkldnn::_convolution_pointwise': CONV}  # fmt: skip
 """Operator -> class. What is not here is reported by name in ``Decomposition.unknown``."""
 
 
