@@ -17,21 +17,8 @@ from .forms import OF_SHUFFLENET_V2
 from .paper.decomposition import CLASSES
 from .paper.guidelines import GUIDELINES
 from .paper.verdicts import speeds
-
-INK = '#010203'
-"""Stands for the colour of text and axes, which a page chooses."""
-
-PALETTE = ('#3b7dd8', '#e0822b', '#3a9d5d', '#c2475a', '#8a63c7', '#8c7355', '#d46fb3', '#7f8790')
-MARKERS = 'osD^vPX*'
-LINES = ('-', '--', ':')
-STYLE = {
-    'text.color': INK, 'axes.edgecolor': INK, 'axes.labelcolor': INK, 'xtick.color': INK,
-    'ytick.color': INK, 'svg.fonttype': 'none', 'font.size': 9, 'legend.frameon': False,
-    'legend.labelcolor': INK, 'axes.grid': True, 'grid.alpha': 0.25, 'axes.axisbelow': True,
-    'axes.spines.top': False, 'axes.spines.right': False,
-}  # fmt: skip
-
-Figures = dict[str, Figure]
+from .photos.plots import frontier_figures, photo_figures
+from .plot_style import INK, LINES, MARKERS, PALETTE, STYLE, Figures
 
 
 def series(arch: str) -> str:
@@ -142,42 +129,6 @@ def detector_figures(result: Mapping) -> Figures:
     return {'parts of the detectors': figure}
 
 
-def photo_figures(result: Mapping) -> Figures:
-    """AP on the validation split of each data set while the detectors train, first seed.
-
-    And the loss, where one detector was trained with one setting changed at a time.
-    """
-    figures = {}
-    for data in dict.fromkeys(row['data'] for row in result['rows']):
-        rows: dict[str, Mapping] = {}
-        for row in result['rows']:
-            if row['data'] == data and row.get('curve'):
-                rows.setdefault(row['step'] or row['config'], row)
-        aps = {name: [(p['epoch'], p['AP']) for p in row['curve']] for name, row in rows.items()}
-        figures[f'{data} while training'] = _curves(aps, 'epoch', 'AP, validation')
-        if len({row['config'] for row in rows.values()}) < len(rows):
-            losses = {
-                name: [(p['iteration'], p['loss']) for p in row['losses']]
-                for name, row in rows.items()
-            }
-            figures[f'loss on {data}'] = _curves(losses, 'iteration', 'loss')
-    return figures
-
-
-def _curves(curves: Mapping[str, Sequence[tuple]], x: str, y: str) -> Figure:
-    figure = Figure((6.4, max(3.6, 0.26 * len(curves))), layout='constrained')
-    axes = figure.subplots()
-    for i, (name, points) in enumerate(curves.items()):
-        axes.plot(
-            *zip(*points, strict=True), marker=MARKERS[i % len(MARKERS)], markersize=4,
-            color=PALETTE[i % len(PALETTE)], label=name,
-            linestyle=LINES[i // len(PALETTE) % len(LINES)],
-        )  # fmt: skip
-    axes.set(xlabel=x, ylabel=y)
-    figure.legend(loc='outside right upper')
-    return figure
-
-
 def choice_figures(result: Mapping) -> Figures:
     """Macs against the time of every network, the frontier, what was measured, the budget."""
     figure = Figure((6.4, 4.2), layout='constrained')
@@ -207,6 +158,7 @@ FIGURES: dict[str, Callable[[Mapping], Figures]] = {
     'decomposition': decomposition_figures,
     'guidelines': guideline_figures,
     'photos': photo_figures,
+    'photo frontier': frontier_figures,
     'backbone choice': choice_figures,
 }
 """Kind of result -> its charts by their captions; a kind without charts has no row."""

@@ -22,6 +22,7 @@ _TABLE7 = 'snv2_?.?x snv1_?.?x xception_* mobilenetv2_0.15 mobilenetv2_0.6 mobil
     'mobilenetv2_1.4'  # fmt: skip
 _SIDES = '--size 800 1216'
 _FORMS = 'eager folded folded-channels-last deploy onnxruntime deploy-onnxruntime'
+_EAGER = 'folded-channels-last deploy'
 _SHOWN = 'eager folded-channels-last deploy'
 _WHOLE = 'stock-operators eager deploy deploy-onnxruntime deploy-onnxruntime-int8'
 _DETECTORS = '--config configs/lighthead_snv2.py configs/lighthead_snv2.py+atrous '  \
@@ -81,6 +82,8 @@ RECORDINGS = {
                   '--against torchvision --threads 2', 'AVX2'),
         Recording('forms_avx512_cpu', 5, f'latency --arch snv2_?.?x --forms {_FORMS} {_SIDES} '
                   '--against torchvision --threads 2', 'AVX512'),
+        Recording('forms_one_thread_cpu', 2,
+                  f'latency --arch snv2_?.?x --forms {_EAGER} {_SIDES}'),
         Recording('detectors_cpu', 12, f'latency {_DETECTORS} --threads 2'),
         Recording('edge_cpu', 2, 'edge --seconds 90'),
         Recording('training_cpu', 4, 'training_forms DATA/photos'),
@@ -89,8 +92,8 @@ RECORDINGS = {
         Recording('guidelines_cpu', 3, 'guidelines', chart=True),
         Recording('decomposition_cpu', 1, 'decomposition --arch table8 snv2_50 resnet50',
                   chart=True),
-        Recording('decomposition_forms_cpu', 1, 'decomposition --arch snv2_?.?x --form '
-                  f'folded-channels-last deploy {_SIDES}'),
+        Recording('decomposition_forms_cpu', 1,
+                  f'decomposition --arch snv2_?.?x --form {_EAGER} {_SIDES}'),
         Recording('choose_backbone', 10, 'choose_backbone --budget-ms 8 --size 224 224',
                   chart=True),
         Recording('choose_detector', 15,

@@ -205,6 +205,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'overhead': overhead_tables,
     'fault drill': drill_tables,
     'photos': accuracy_tables,
+    'photo frontier': accuracy_tables,
     'zoo': zoo_tables,
     'zoo swaps': zoo_swap_tables,
     'photo steps': step_tables,

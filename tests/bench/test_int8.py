@@ -45,7 +45,8 @@ def test_tables_show_what_is_lost_and_the_speed():
         times=[dict(data='bccd', runtime='onnx', precision=precision, timing=timing)
                for precision, timing in zip(('fp32', 'int8'), timings, strict=True)],
     )  # fmt: skip
-    ap, choices, times = tables(result)
+    ap, choices, times, front = tables(result)
     assert ap.rows[1][4:] == ('0.541', '0.541', '+0.003', '+0.003')
     assert choices.rows == (('all', '0.500'),)
     assert times.rows[1][-1].median == pytest.approx(2)
+    assert front.rows[1][4:7] == (0.541, 0.541, 5) and front.rows[1][-1].median == pytest.approx(2)

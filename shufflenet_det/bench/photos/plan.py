@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from .steps import AUGMENTATION, BACKBONES, FIRST_STEPS, RATE, SMOOTH_L1, STEPS, SWITCHES, Steps
+from .steps import (
+    AUGMENTATION,
+    BACKBONES,
+    FIRST_STEPS,
+    FRONTIER,
+    RATE,
+    SMOOTH_L1,
+    STEPS,
+    SWITCHES,
+    Steps,
+)
 from .training import Run
 
 OURS = 'lighthead_fpn_1.0x_320'
@@ -48,6 +58,11 @@ def switches() -> Iterator[Run]:
 def backbones() -> Iterator[Run]:
     """ShuffleNet V2 beside MobileNetV2 in the same detector, both from scratch."""
     yield from _steps('aquarium', OURS, 48, BACKBONES)
+
+
+def frontier() -> Iterator[Run]:
+    """Backbones that a budget would choose, from scratch."""
+    yield from _steps('bccd', OURS, None, FRONTIER)
 
 
 def rates(configs: tuple[str, ...] = (OURS, *PEERS)) -> Iterator[Run]:
@@ -113,6 +128,7 @@ PLANS = dict(
     rates=Plan(rates, 'photo steps', ('val',)),
     switches=Plan(switches, 'photos', ('val', 'test')),
     backbones=Plan(backbones, 'photos', ('val', 'test')),
+    frontier=Plan(frontier, 'photo frontier', ('val', 'test')),
     comparison=Plan(comparison, 'photos', ('val', 'test')),
     forms=Plan(forms, 'photos', ('val', 'test')),
     precision=Plan(precision, 'photos', ('val', 'test')),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from shufflenet_det.archs import out_channels
+from shufflenet_det.bench.budget.candidates import Candidate
+
 OPTIMIZER = 'optim_wrapper.optimizer'
 RATE = f'{OPTIMIZER}.lr'
 
@@ -171,3 +176,23 @@ BACKBONES: Steps = {
         'model.neck.in_channels': (32, 96, 320),
     },
 }
+
+
+def _from_scratch(network: Candidate) -> dict[str, object]:
+    arch = dict(_delete_=True, **asdict(network.arch))
+    channels = out_channels(network.arch, (1, 2, 3))
+    return _FROM_SCRATCH | {'model.backbone.arch': arch, 'model.neck.in_channels': channels}
+
+
+_SIZE = (320, 320)
+NETWORKS = (
+    Candidate(0.5, (2, 4, 2), 'plain', _SIZE),
+    Candidate(0.5, (4, 8, 4), 'plain', _SIZE),
+    Candidate(1.0, (2, 4, 2), 'plain', _SIZE),
+    Candidate(1.0, (4, 8, 4), 'plain', _SIZE),
+    Candidate(1.5, (4, 8, 4), 'plain', _SIZE),
+)
+"""Of the frontier of macs against milliseconds that choose_backbone.py finds."""
+
+FRONTIER: Steps = {network.name: _from_scratch(network) for network in NETWORKS}
+"""Backbones that a budget would choose, all from scratch."""

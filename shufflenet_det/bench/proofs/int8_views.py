@@ -30,6 +30,7 @@ def tables(result: Mapping) -> Iterator[Table]:
         yield _choice_table(result['choices'])
     if result.get('times'):
         yield _time_table(result)
+        yield _front_table(result)
 
 
 def _lost(row: Mapping, single: Mapping, split: str) -> str:
@@ -67,4 +68,26 @@ def _time_table(result: Mapping) -> Table:
         'times', f'Whole detectors from the picture to its boxes, {TIMED_IMAGES} pictures of the '
         'test split a call, resizing included.' + note_of(band),
         ('set', 'runtime', 'precision', *header, 'speed / first row of the set'), tuple(cells),
+    )  # fmt: skip
+
+
+def _front_table(result: Mapping) -> Table:
+    """Accuracy beside speed."""
+    rows = {(row['data'], row['runtime'], row['precision']): row for row in result['rows']}
+    first = {row['data']: row['timing'] for row in reversed(result['times'])}
+    band = tie_band(result['times'][0]['timing'], result['again'])
+    cells = []
+    for row in result['times']:
+        found, timing = rows[row['data'], row['runtime'], row['precision']], row['timing']
+        ms = (timing[key] / timing['images'] for key in ('median_ms', 'min_ms', 'max_ms'))
+        speed = speed_ratio(timing, first[row['data']], band or 0.0)
+        cells.append((
+            row['data'], row['runtime'], row['precision'], found['mib'], found['ap']['test'],
+            found['ap50']['test'], *ms, timing['n'], speed,
+        ))  # fmt: skip
+    return Table(
+        'front', 'Trained detectors on photographs: accuracy on the test split, and a picture from '
+        f'the photograph to its boxes, resizing included, mean of {TIMED_IMAGES}.' + note_of(band),
+        ('set', 'runtime', 'precision', 'MiB', 'AP', 'AP50', 'median ms', 'min', 'max', 'n',
+         'speed / first row of the set'), tuple(cells),
     )  # fmt: skip

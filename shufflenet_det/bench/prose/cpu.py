@@ -186,6 +186,8 @@ def _of_forms() -> Iterator[tuple[str, Figure]]:
             'folded': ('deploy', FOLDED),
         }.items():
             yield f'{record}-{name}', partial(form, record, *pair)
+    one_thread = 'forms_one_thread_cpu'
+    yield f'{one_thread}-folded', partial(form, one_thread, 'deploy', FOLDED)
 
 
 FIGURES: dict[str, Figure] = {
