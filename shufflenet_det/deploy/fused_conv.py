@@ -29,6 +29,8 @@ _PACKED: WeakKeyDictionary[nn.Conv2d, tuple[Tensor, int, Tensor]] = WeakKeyDicti
 def _packed(conv: nn.Conv2d) -> Tensor:
     """The weight in the kernel's own format, made again when the weight has changed."""
     weight = conv.weight
+    if weight.is_inference():  # has no version
+        return weight
     known = _PACKED.get(conv)
     if known and known[0].data_ptr() == weight.data_ptr() and known[1] == weight._version:
         return known[2]
@@ -39,7 +41,13 @@ def _packed(conv: nn.Conv2d) -> Tensor:
     return packed
 
 
+def _is_hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
 def _fused(conv: nn.Conv2d, act: nn.Module, x: Tensor) -> Tensor:
+    if _is_hooked(conv) or _is_hooked(act):
+        return _plain(conv, act, x)
     return torch.ops.mkldnn._convolution_pointwise(
         x, _packed(conv), conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups,
         *POST_OPS[type(act)](act), '',
@@ -56,13 +64,14 @@ def conv_act_for(x: Tensor, act: nn.Module) -> ConvAct:
     In plain inference on a CPU both run in one kernel, on weights that are packed once: PyTorch's
     own conv packs them at each call. The values are the same up to rounding.
     """
-    pixels = x.shape[0] * x.shape[2] * x.shape[3]
-    fused = (
-        (pixels >= FEWEST_PIXELS or torch.get_num_threads() > 1)
+    able = (
+        runs_eagerly_on_cpu(x)
         and type(act) in POST_OPS
         and x.dtype == torch.float32
-        and runs_eagerly_on_cpu(x)
         and torch.backends.mkldnn.is_available()
         and hasattr(torch.ops.mkldnn, '_convolution_pointwise')
     )
-    return _fused if fused else _plain
+    if not able:  # a graph that is recorded may not ask for sizes
+        return _plain
+    pixels = x.shape[0] * x.shape[2] * x.shape[3]
+    return _fused if pixels >= FEWEST_PIXELS or torch.get_num_threads() > 1 else _plain

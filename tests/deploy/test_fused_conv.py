@@ -90,6 +90,24 @@ def test_few_pixels_are_fused_with_more_threads(monkeypatch):
     assert fused(torch.randn(1, 8, 4, 4), nn.ReLU()) and 16 < FEWEST_PIXELS
 
 
+def test_hooks_of_both_are_called():
+    conv, act, x, called = nn.Conv2d(8, 8, 1), nn.ReLU(), torch.randn(LARGE), []
+    conv_act = conv_act_for(x, act)
+    for module in (conv, act):
+        module.register_forward_hook(lambda module, *_: called.append(module))
+    conv_act(conv, act, x)
+    assert called == [conv, act]
+
+
+def test_a_weight_of_inference_mode_may_change():
+    with torch.inference_mode():
+        conv, act, x = nn.Conv2d(8, 8, 1), nn.ReLU(), torch.randn(LARGE)
+        conv_act = conv_act_for(x, act)
+        for _ in range(2):
+            torch.testing.assert_close(conv_act(conv, act, x), act(conv(x)))
+            conv.weight.mul_(2)
+
+
 def test_with_gradients_it_is_plain():
     with torch.enable_grad():
         assert not fused(torch.randn(LARGE), nn.ReLU())
