@@ -97,7 +97,7 @@ RECORDINGS = {
         Recording('choose_backbone', 10, 'choose_backbone --budget-ms 8 --size 224 224',
                   chart=True),
         Recording('choose_detector', 15,
-                  'choose_backbone --budget-ms 40 --size 320 320 --head light-head'),
+                  'choose_backbone --budget-ms 70 --size 320 320 --head light-head'),
         Recording('readings', 1, 'readings', notes_machine=False),
         Recording('converters', 2, 'converters --data DATA', notes_machine=False),
         Recording('swaps', 20, 'swaps DATA/coco128_train2017', notes_machine=False),

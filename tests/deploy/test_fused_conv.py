@@ -113,17 +113,30 @@ def test_with_gradients_it_is_plain():
         assert not fused(torch.randn(LARGE), nn.ReLU())
 
 
-def test_a_recorded_graph_has_plain_convs():
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv, self.act = nn.Conv2d(8, 8, 1), nn.ReLU()
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(8, 8, 1), nn.ReLU()
 
-        def forward(self, x):
-            return conv_act_for(x, self.act)(self.conv, self.act, x)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return conv_act_for(x, self.act)(self.conv, self.act, x)
 
-    graph = str(torch.jit.trace(Net().eval(), torch.randn(LARGE)).inlined_graph)
-    assert 'aten::_convolution' in graph and 'mkldnn' not in graph
+
+def exported(net: nn.Module) -> str:
+    sizes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC}
+    return str(torch.export.export(net, (torch.randn(LARGE),), dynamic_shapes=(sizes,)).graph)
+
+
+RECORDERS = {
+    'traced': lambda net: str(torch.jit.trace(net, torch.randn(LARGE)).inlined_graph),
+    'exported': exported,
+}
+
+
+@pytest.mark.parametrize('record', RECORDERS.values(), ids=RECORDERS)
+def test_a_recorded_graph_has_plain_convs_of_any_size(record):
+    graph = record(Net().eval())
+    assert 'conv' in graph and 'relu' in graph and 'mkldnn' not in graph
 
 
 def test_packed_weights_go_with_their_conv():

@@ -11,7 +11,17 @@ from shufflenet_det.bench.paper.table7 import PAPER
 from .records import Figure, Records
 from .words import listed, share, span
 
-DETECTORS = {'lighthead_fpn_1.0x_320': 'Light-Head R-CNN', 'gfl_1.0x_320': 'GFL'}
+DETECTORS = {
+    'lighthead_fpn_1.0x_320': 'Light-Head R-CNN',
+    'lighthead_fpn_1.0x_416': 'Light-Head R-CNN at 416 px',
+    'gfl_1.0x_320': 'GFL',
+    'rtmdet_1.0x_320': "RTMDet's head",
+    'nanodet_plus_1.0x_320': 'NanoDet-Plus',
+    'retinanet_1.0x_320': 'RetinaNet',
+    'yolox_1.0x_320': "YOLOX's head",
+    'ssdlite_1.0x_320': 'SSDLite',
+    'faster_rcnn_1.0x_320': 'Faster R-CNN',
+}
 RECIPE = 'the recipe'
 COMPARISON, SHORT, LONG = 'photos_comparison', 'photos_bccd_8_epochs', 'photos_bccd_35_epochs'
 
@@ -111,7 +121,7 @@ def _rows(record: str, data: str, config: str, records: Records) -> list[Mapping
 
 
 def photographs(record: str, data: str, split: str, records: Records) -> str:
-    """Light-Head R-CNN and GFL on a split, mean over the seeds."""
+    """The detectors of a record on a split, mean over the seeds."""
     return listed(
         f'{name} AP {_mean(rows, split, "AP")}, AP50 {_mean(rows, split, "AP50")}'
         for config, name in DETECTORS.items()
@@ -124,20 +134,21 @@ def _mean(rows: list[Mapping], split: str, key: str) -> str:
 
 
 def forward_ms(records: Records) -> str:
-    """CPU ms of both detectors, over the sets."""
+    """CPU ms of the detectors, over the sets."""
     rows = [row for row in records[COMPARISON]['rows'] if 'error' not in row]
-    ms = ([row['cpu_ms'] for row in rows if row['config'] == config] for config in DETECTORS)
-    return listed(
-        f'{name} {span(values, ".0f", " ms")}'
-        for name, values in zip(DETECTORS.values(), ms, strict=True)
-    )
+    ms = {name: [row['cpu_ms'] for row in rows if row['config'] == config]
+          for config, name in DETECTORS.items()}  # fmt: skip
+    return listed(f'{name} {span(values, ".0f", " ms")}' for name, values in ms.items() if values)
 
 
 def peak(record: str, data: str, records: Records) -> str:
     """Where AP of the validation split was best, and where it ended, first seed of each."""
     found = []
     for config, name in DETECTORS.items():
-        curve = _rows(record, data, config, records)[0]['curve']
+        rows = _rows(record, data, config, records)
+        if not rows:
+            continue
+        curve = rows[0]['curve']
         best, last = max(curve, key=lambda point: point['AP']), curve[-1]
         found.append(
             f'{name} {share(best["AP"])} after epoch {best["epoch"]} and '
