@@ -35,8 +35,8 @@ class Preprocess(nn.Module):
         self.register_buffer('std', std.clone())
 
     def forward(self, images: Tensor) -> Tensor:
-        x = images.float()
-        x = ((x.flip(1) if self.flip else x) - self.mean) / self.std
+        channels = images.flip(1) if self.flip else images
+        x = (channels.float() - self.mean) / self.std
         return pad_to_multiple(x, self.divisor, self.pad_value)
 
 

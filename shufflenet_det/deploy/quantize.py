@@ -25,7 +25,13 @@ QUANTISED_OPS = (
     'Conv', 'Relu', 'LeakyRelu', 'MaxPool', 'Concat', 'Split', 'Slice', 'Add', 'Resize',
 )  # fmt: skip
 """Operators that run in int8 as far as they reach from the first conv on (backbone, neck, RPN's
-conv, thin map). Boxes, scores, RoiAlign and the fully connected layers stay in fp32."""
+conv, thin map). Boxes, scores, RoiAlign and the layers that give out boxes and scores stay in
+fp32."""
+
+FULLY_CONNECTED = 'Gemm'
+HIDDEN_LAYERS = 'bbox_head.shared_fcs.'
+"""In the names of the weights of fully connected layers that run in int8, too, on what RoiAlign
+gives in fp32."""
 
 SIZED = ('Split', 'Slice', 'Resize')
 """Of these, operators whose inputs behind the first are sizes."""
@@ -74,7 +80,8 @@ class _Image(tools.CalibrationDataReader):
 
 
 def quantised_nodes(proto: onnx.ModelProto, left: tuple[str, ...]) -> list[str]:
-    """Names of the nodes that run in int8, see QUANTISED_OPS, SINGLE_PRECISION and Method."""
+    """Names of the nodes that run in int8, see QUANTISED_OPS, SINGLE_PRECISION, HIDDEN_LAYERS
+    and Method."""
     constants = {weight.name for weight in proto.graph.initializer}
     reached, names, kept = set(), [], False
     for node in proto.graph.node:
@@ -92,7 +99,8 @@ def quantised_nodes(proto: onnx.ModelProto, left: tuple[str, ...]) -> list[str]:
             kept = node.input[1].startswith(left)
         if not kept:
             names.append(node.name)
-    return names
+    hidden = (node for node in proto.graph.node if node.op_type == FULLY_CONNECTED)
+    return names + [node.name for node in hidden if HIDDEN_LAYERS in node.input[1]]
 
 
 def activation_ranges(
@@ -107,7 +115,8 @@ def activation_ranges(
     """
     options = dict(percentile=method.percentile, symmetric=False)
     calibrator = tools.create_calibrator(
-        path, list(QUANTISED_OPS), augmented_model_path=str(path.with_suffix('.augmented')),
+        path, [*QUANTISED_OPS, FULLY_CONNECTED],
+        augmented_model_path=str(path.with_suffix('.augmented')),
         calibrate_method=tools.CalibrationMethod[method.calibration],
         extra_options=options if method.calibration == 'Percentile' else {},
     )  # fmt: skip
@@ -139,7 +148,7 @@ def quantised(
             weight_qType=tools.QuantType.QInt8, activation_qType=tools.QuantType.QUInt8,
             tensors_range=activation_ranges(path, images, method),
             nodes_to_quantize=quantised_nodes(proto, method.left), nodes_to_exclude=[],
-            op_types_to_quantize=list(QUANTISED_OPS), extra_options={},
+            op_types_to_quantize=[*QUANTISED_OPS, FULLY_CONNECTED], extra_options={},
         )  # fmt: skip
     quantizer.quantize_model()
     quantizer.model.topological_sort()

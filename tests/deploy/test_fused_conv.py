@@ -124,7 +124,8 @@ class Net(nn.Module):
 
 def exported(net: nn.Module) -> str:
     sizes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC}
-    return str(torch.export.export(net, (torch.randn(LARGE),), dynamic_shapes=(sizes,)).graph)
+    images = torch.randn(2, *LARGE[1:])
+    return str(torch.export.export(net, (images,), dynamic_shapes=(sizes,)).graph)
 
 
 RECORDERS = {
