@@ -170,6 +170,12 @@ def peers(records: Records) -> str:
     return listed(f'`{name}`' for name in dict.fromkeys(row['config'] for row in rows))
 
 
+def frontier(records: Records) -> str:
+    """AP of the test split of the networks of a frontier, by their macs."""
+    rows = [row for row in records['photos_frontier']['rows'] if 'error' not in row]
+    return listed(share(row['test']['AP']) for row in sorted(rows, key=lambda row: row['macs']))
+
+
 def pixels(records: Records) -> str:
     """How far an exported NanoDet's boxes lie from PyTorch's."""
     return f'{max(row["pixels"] for row in records["nanodet_coco128"]["rows"]):.1g} px'
@@ -243,6 +249,7 @@ FIGURES: dict[str, Figure] = {
     'bccd-augmentation': augmentation,
     'photos-ms': forward_ms,
     'photos-peers': peers,
+    'frontier': frontier,
     'nanodet-px': pixels,
     'drill': drill,
     'load': load,
