@@ -14,7 +14,15 @@ from shufflenet_det.deploy.equalise import equalise, pairs
 from shufflenet_det.deploy.model_info import ModelInfo
 from shufflenet_det.deploy.onnx_export import add_info, info_text
 from shufflenet_det.deploy.onnx_runtime import InferenceSession
-from shufflenet_det.deploy.quantize import Method, quantise, quantised, quantised_nodes
+from shufflenet_det.deploy.quantize import (
+    FULLY_CONNECTED,
+    HIDDEN_LAYERS,
+    QUANTISED_OPS,
+    Method,
+    quantise,
+    quantised,
+    quantised_nodes,
+)
 
 IMAGES = [np.random.default_rng(i).integers(0, 256, (1, 3, 32, 48), np.uint8) for i in range(2)]
 
@@ -171,3 +179,17 @@ def test_openvino_reads_the_pairs(unit):
     compiled = openvino.Core().compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
     (found,) = compiled(IMAGES[0]).values()
     assert np.abs(found - run(unit, IMAGES[0])).mean() < 0.02
+
+
+def test_int8_leaves_what_gives_boxes_and_scores_alone(single):
+    proto = onnx.load(single.onnx)
+    chosen = set(quantised_nodes(proto, Method().left))
+    nodes = {node.name: node for node in proto.graph.node}
+    layers = [nodes[name] for name in chosen if nodes[name].op_type == FULLY_CONNECTED]
+    assert [HIDDEN_LAYERS in node.input[1] for node in layers] == [True]
+    others = chosen - {node.name for node in layers}
+    assert {nodes[name].op_type for name in others} <= set(QUANTISED_OPS)
+    left = [n for n in proto.graph.node if n.op_type == 'Conv' and n.name not in chosen]
+    weights = {name for node in left for name in node.input[1:2]}
+    outputs = {'proposals.head.rpn_cls.weight', 'proposals.head.rpn_reg.weight'}
+    assert {name for name in weights if not name.startswith(Method().left)} == outputs

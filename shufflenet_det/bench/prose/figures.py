@@ -10,13 +10,15 @@ import re
 
 from shufflenet_det.bench.recording import RECORDINGS
 
-from . import accuracy, cpu, gpu, zoo
+from . import accuracy, cpu, gpu, photos, zoo
 from .records import Figure, NotRecorded, Records
 
 MARKER = re.compile(r'(<!-- figure:(\S+) -->).*?(<!-- /figure -->)', re.DOTALL)
 AT_START = re.compile(r'^[\s>*-]*<!-- figure:(\S+)', re.MULTILINE)
 
-FIGURES: dict[str, Figure] = cpu.FIGURES | gpu.FIGURES | accuracy.FIGURES | zoo.FIGURES
+FIGURES: dict[str, Figure] = (
+    cpu.FIGURES | gpu.FIGURES | accuracy.FIGURES | photos.FIGURES | zoo.FIGURES
+)
 """Name -> what makes it."""
 
 

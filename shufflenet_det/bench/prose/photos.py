@@ -1,0 +1,176 @@
+"""Figures of accuracy on photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from statistics import mean
+
+from shufflenet_det.bench.budget.prediction import rank_correlation
+
+from .records import Figure, Records
+from .words import listed, share, span
+
+DETECTORS = {
+    'lighthead_fpn_1.0x_320': 'Light-Head R-CNN',
+    'lighthead_fpn_1.0x_416': 'Light-Head R-CNN at 416 px',
+    'gfl_1.0x_320': 'GFL',
+    'rtmdet_1.0x_320': "RTMDet's head",
+    'nanodet_plus_1.0x_320': 'NanoDet-Plus',
+    'retinanet_1.0x_320': 'RetinaNet',
+    'yolox_1.0x_320': "YOLOX's head",
+    'ssdlite_1.0x_320': 'SSDLite',
+    'faster_rcnn_1.0x_320': 'Faster R-CNN',
+}
+RECIPE = 'the recipe'
+COMPARISON, SHORT, LONG = 'photos_comparison', 'photos_bccd_8_epochs', 'photos_bccd_35_epochs'
+
+
+def _steps(records: Records) -> dict[str, Mapping]:
+    return {row['step']: row for row in records['photos_recipe']['rows'] if 'error' not in row}
+
+
+def steps(*names: str, of: str = 'AP') -> Figure:
+    """AP of the validation split, or recall of so many proposals, after steps of the search."""
+
+    def figure(records: Records) -> str:
+        found = (_steps(records)[name]['val'] for name in names)
+        return listed(share(v[of] if of in v else v['recall'][of]) for v in found)
+
+    return figure
+
+
+def augmentation(records: Records) -> str:
+    """AP of blood cells' validation split after each step of the search over whole schedules."""
+    rows = [row for row in records['photos_augmentation']['rows'] if 'error' not in row]
+    found = [f'{row["step"]} {share(row["val"]["AP"])}' for row in rows if row['data'] == 'bccd']
+    return listed(found)
+
+
+def _alone(records: Records) -> dict[str, float]:
+    rows = (row for row in records['photos_switches']['rows'] if 'error' not in row)
+    return {row['step']: row['test']['AP'] for row in rows}
+
+
+def alone(source: str, ours: str, records: Records) -> str:
+    """AP of the test split by a paper's or its code's setting and by ours, all else the same."""
+    found = _alone(records)
+    return f'AP {share(found[source])} so, {share(found[ours])} by ours'
+
+
+def alone_far(records: Records) -> str:
+    """The points that move AP by .02 or more, the largest first."""
+    found = _alone(records)
+    effects = {step: ap - found[RECIPE] for step, ap in found.items()}
+    far = sorted((e, step) for step, e in effects.items() if abs(e) >= 0.02)
+    return listed(f'{step} ({"+" if e > 0 else "-"}{share(abs(e))})' for e, step in far)
+
+
+def _rows(record: str, data: str, config: str, records: Records) -> list[Mapping]:
+    rows = [row for row in records[record]['rows'] if 'error' not in row]
+    return [row for row in rows if (row['data'], row['config']) == (data, config)]
+
+
+def photographs(record: str, data: str, split: str, records: Records) -> str:
+    """The detectors of a record on a split, mean over the seeds."""
+    return listed(
+        f'{name} AP {_mean(rows, split, "AP")}, AP50 {_mean(rows, split, "AP50")}'
+        for config, name in DETECTORS.items()
+        if (rows := _rows(record, data, config, records))
+    )
+
+
+def _mean(rows: list[Mapping], split: str, key: str) -> str:
+    return share(mean(row[split][key] for row in rows))
+
+
+def forward_ms(records: Records) -> str:
+    """CPU ms of the detectors, over the sets."""
+    rows = [row for row in records[COMPARISON]['rows'] if 'error' not in row]
+    ms = {name: [row['cpu_ms'] for row in rows if row['config'] == config]
+          for config, name in DETECTORS.items()}  # fmt: skip
+    return listed(f'{name} {span(values, ".0f", " ms")}' for name, values in ms.items() if values)
+
+
+def peak(record: str, data: str, records: Records) -> str:
+    """Where AP of the validation split was best, and where it ended, first seed of each."""
+    found = []
+    for config, name in DETECTORS.items():
+        rows = _rows(record, data, config, records)
+        if not rows:
+            continue
+        curve = rows[0]['curve']
+        best, last = max(curve, key=lambda point: point['AP']), curve[-1]
+        found.append(
+            f'{name} {share(best["AP"])} after epoch {best["epoch"]} and '
+            f'{share(last["AP"])} after {last["epoch"]}'
+        )
+    return ', '.join(found)
+
+
+def best(data: str, key: str, records: Records) -> str:
+    """The best figure of a test split over all results on photographs."""
+    rows = [row for record in (COMPARISON, SHORT, LONG) for row in records[record]['rows']
+            if row['data'] == data and 'error' not in row]  # fmt: skip
+    return share(max(row['test'][key] for row in rows))
+
+
+def peers(records: Records) -> str:
+    """Detectors of the comparison."""
+    rows = records[COMPARISON]['rows']
+    return listed(f'`{name}`' for name in dict.fromkeys(row['config'] for row in rows))
+
+
+def frontier(records: Records) -> str:
+    """AP of the test split of the networks of a frontier, by their macs."""
+    rows = [row for row in records['photos_frontier']['rows'] if 'error' not in row]
+    rows.sort(key=lambda row: row['macs'])
+    aps, macs = [row['test']['AP'] for row in rows], [row['macs'] for row in rows]
+    return f'{listed(map(share, aps))}: a rank correlation of {rank_correlation(aps, macs):.1f}'
+
+
+def _of_photographs() -> Iterator[tuple[str, Figure]]:
+    for data in ('aquarium', 'bccd'):
+        for split in ('val', 'test'):
+            yield f'{data}-{split}', partial(photographs, COMPARISON, data, split)
+        yield f'{data}-peak', partial(peak, COMPARISON, data)
+        yield f'{data}-best-AP50', partial(best, data, 'AP50')
+
+
+NECK, SMOOTH = 'neck from COCO', 'boxes by smooth L1'
+GFL_NECK = 'GFL, neck from COCO'
+SLOW_NECK = 'backbone and neck at 1/40 of the rate'
+
+FIGURES: dict[str, Figure] = {
+    'step-bn': steps('BN as the file has it', SMOOTH),
+    'step-rates': steps('lr .004', 'first try'),
+    'step-neck-rate': steps(SLOW_NECK, NECK),
+    'step-neck-rate-gfl': steps(f'GFL, {SLOW_NECK}', GFL_NECK),
+    'step-proposals': steps('lr .004', NECK, of='100'),
+    'step-heads': steps(GFL_NECK, 'Faster R-CNN, neck and losses the same', NECK),
+    'step-boxes': steps(SMOOTH, 'the recipe'),
+    'step-boxes-50': steps(SMOOTH, 'the recipe', of='AP50'),
+    'step-rates-again': steps('rate .002', 'rate .008', 'batch 4'),
+    'step-kept': steps(SMOOTH),
+    'step-fresh': steps('fresh neck'),
+    'step-no-gain': steps('proposals by GIoU', 'scales from .5 to 1.5'),
+    'step-recipe': steps('the recipe'),
+    'step-full': steps('backbone at the full rate, nothing frozen'),
+    'alone-max': partial(alone, 'largest of the samples of a bin', RECIPE),
+    'alone-classes': partial(alone, 'a box for each class', RECIPE),
+    'alone-rpn': partial(alone, 'RPN by softmax, centred at 7.5, anchors inside', RECIPE),
+    'alone-fully-connected': partial(alone, 'fully connected from N(0, .01)', RECIPE),
+    'alone-decay': partial(alone, RECIPE, 'biases decay'),
+    'alone-far': alone_far,
+    'alone-clipping': partial(alone, 'no clipping', RECIPE),
+    **dict(_of_photographs()),
+    'bccd-best-AP': partial(best, 'bccd', 'AP'),
+    'bccd-short': partial(photographs, SHORT, 'bccd', 'test'),
+    'bccd-long': partial(photographs, LONG, 'bccd', 'test'),
+    'bccd-long-peak': partial(peak, LONG, 'bccd'),
+    'bccd-augmentation': augmentation,
+    'photos-ms': forward_ms,
+    'photos-peers': peers,
+    'frontier': frontier,
+}
+"""Name -> what makes it."""
