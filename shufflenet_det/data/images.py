@@ -11,8 +11,9 @@ import torch
 from mmcv.transforms import LoadImageFromFile
 from mmengine.fileio import LocalBackend
 from mmengine.logging import print_log
-from mmengine.registry import TRANSFORMS
 from torch.utils.data import get_worker_info
+
+from shufflenet_det.integration.registration import register
 
 from .files import read_file
 from .pixels import read_image
@@ -21,7 +22,7 @@ POLICIES = ('fail', 'skip')
 _WORKERS = 256
 
 
-@TRANSFORMS.register_module()
+@register('TRANSFORMS')
 class CheckedLoadImage(LoadImageFromFile):
     """`LoadImageFromFile` that finds cut images and sizes unlike the annotations'.
 

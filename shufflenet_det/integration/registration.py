@@ -64,6 +64,25 @@ def locate(registries: ModuleType) -> None:
                 import_module(module)
 
 
+def register(name: str) -> Callable[[type], type]:
+    """Class decorator for what any Runner uses: MMEngine's registry and MMDetection's know it.
+
+    A registry looks only in itself for a name with the prefix of its own scope, so that
+    ``mmdet.NAME`` in MMDetection's scope needs the second.
+
+    Args:
+        name: Of the two registries, e.g. ``HOOKS``.
+    """
+
+    def register_with_both(kind: type) -> type:
+        for package in ('mmengine', 'mmdet'):
+            registries = import_module(f'{package}.registry')
+            getattr(registries, name).register_module(module=kind)
+        return kind
+
+    return register_with_both
+
+
 def check_detectors(registries: ModuleType) -> None:
     """Check every model that the registry builds around one of our backbones.
 

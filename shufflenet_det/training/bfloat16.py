@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import torch
 from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner.amp import autocast
 from torch import nn
 
+from shufflenet_det.integration.registration import register
 
-@OPTIM_WRAPPERS.register_module()
+
+@register('OPTIM_WRAPPERS')
 class BFloat16OptimWrapper(OptimWrapper):
     """`OptimWrapper` under autocast to bfloat16, on GPUs and on CPUs.
 

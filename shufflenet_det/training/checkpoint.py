@@ -11,11 +11,11 @@ import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from shufflenet_det.checkpoints.atomic import remove_leftovers, replace_file
 from shufflenet_det.checkpoints.files import check_content
+from shufflenet_det.integration.registration import register
 
 from .newest import INTERRUPTED
 from .resume import Resumable
@@ -52,7 +52,7 @@ def _check_saved(content: bytes, path: str | Path) -> None:
         ) from error
 
 
-@HOOKS.register_module()
+@register('HOOKS')
 class SafeCheckpointHook(CheckpointHook):
     """`CheckpointHook` whose files survive a full disk and a kill at any moment.
 

@@ -9,9 +9,10 @@ from functools import partial
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
+
+from shufflenet_det.integration.registration import register
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 2**30
@@ -62,7 +63,7 @@ def multiply_in_bf16(model: nn.Module) -> None:
             module._conv_forward = partial(_in_bf16, module)
 
 
-@HOOKS.register_module()
+@register('HOOKS')
 class FastCPUHook(Hook):
     """Faster training steps on a CPU: convs in channels-last format, memory that is kept.
 

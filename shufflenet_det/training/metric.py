@@ -13,16 +13,16 @@ from mmdet.datasets.api_wrappers import COCO
 from mmdet.evaluation import CocoMetric, eval_recalls
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
-from mmengine.registry import METRICS
 
 from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.coco_dataset import CheckedCoco
 from shufflenet_det.data.reader import annotations_of
+from shufflenet_det.integration.registration import register
 
 from .metric_settings import check_metric
 
 
-@METRICS.register_module()
+@register('METRICS')
 class SafeCocoMetric(CocoMetric):
     """`CocoMetric` that rejects undefined predictions and scores none at all as AP 0.
 

@@ -8,13 +8,13 @@ from typing import TypeVar
 from mmcv.transforms import LoadImageFromFile
 from mmdet.evaluation import CocoMetric
 from mmengine.hooks import CheckpointHook, EMAHook, Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import nn
 
 from shufflenet_det.data.coco import check_predictions
 from shufflenet_det.data.images import POLICIES, CheckedLoadImage
 from shufflenet_det.data.training_check import check_training_data, read_anew
+from shufflenet_det.integration.registration import register
 
 from .checkpoint import SafeCheckpointHook
 from .distributed import by_main_process
@@ -40,7 +40,7 @@ def _as(kind: type[T], plain: object) -> T:
     return made
 
 
-@HOOKS.register_module()
+@register('HOOKS')
 class ProtectionHook(Hook):
     """Nothing lost, nothing silent, in any config of MMDetection.
 

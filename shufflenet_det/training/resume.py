@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from shufflenet_det.integration.registration import register
 
 from .kept_values import kept_values, set_kept_values
 from .rng import capture_rng, check_rng, restore_rng
@@ -120,7 +121,7 @@ def end_loading(loop: object) -> None:
         loader._iterator = None
 
 
-@LOOPS.register_module()
+@register('LOOPS')
 class ResumableTrainLoop(Resumable, EpochBasedTrainLoop):
     """`EpochBasedTrainLoop` that goes on in the middle of an epoch where it was stopped.
 
@@ -187,7 +188,7 @@ class _NoBatch:
         return iter(())
 
 
-@LOOPS.register_module()
+@register('LOOPS')
 class ResumableIterLoop(Resumable, IterBasedTrainLoop):
     """`IterBasedTrainLoop` that goes on where it was stopped, with infinite samplers and others.
 

@@ -8,6 +8,8 @@ from mmengine.dist import get_rank
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler, Dataset, Sampler
 
+from shufflenet_det.integration.registration import register
+
 from .rng import seeded
 
 
@@ -30,7 +32,7 @@ class SeededFetch:
             return [self.dataset[index] for index in batch]
 
 
-@DATA_SAMPLERS.register_module()
+@register('DATA_SAMPLERS')
 class ResumableBatchSampler(Sampler):
     """Yields the batches of another batch sampler as :class:`SeededBatch`, from a given one on.
 

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from shufflenet_det.integration.registration import register
 
 from .distributed import plain_model
 from .rng import seeded
@@ -21,7 +22,7 @@ NECKS = ('neck', 'aux_neck')
 """Parts of a detector that read the backbone's levels; the second is NanoDet-Plus's."""
 
 
-@HOOKS.register_module()
+@register('HOOKS')
 class UnfoldBNHook(Hook):
     """Gives BN layers that were folded the statistics of training images, before the first step.
 
