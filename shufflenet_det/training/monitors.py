@@ -10,13 +10,19 @@ from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.runner import Runner
 
 
+def metrics_of(loop: object) -> list[BaseMetric]:
+    """Metrics of a loop's evaluator; none of an evaluator of one's own that has no list of them."""
+    metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', None)
+    return metrics if isinstance(metrics, list) else []
+
+
 def check_monitors(runner: Runner) -> None:
     """Compare names; those of a metric without a prefix are not known before it has run.
 
     Raises:
         ValueError: Naming the setting, its value and what the validation gives.
     """
-    metrics = getattr(getattr(runner._val_loop, 'evaluator', None), 'metrics', ())
+    metrics = metrics_of(runner._val_loop)
     if not metrics or any(metric.prefix is None for metric in metrics):
         return
     given = tuple(start for metric in metrics for start in _starts(metric))

@@ -22,7 +22,7 @@ from .guards import FiniteGuard
 from .kept_values import caching_transforms
 from .lock import hold, release
 from .metric import SafeCocoMetric
-from .monitors import check_monitors
+from .monitors import check_monitors, metrics_of
 from .newest import left_in, newest_intact
 from .pipelines import image_loaders, limit_waiting, pipelines_of, plain_dataset, settings_of
 from .resume import Resumable, ResumableIterLoop, ResumableTrainLoop, end_loading
@@ -89,7 +89,7 @@ class ProtectionHook(Hook):
         self._protect_images(runner, loop)
         limit_waiting(loop)
         by_name = read_anew(loop.dataloader.dataset)
-        metrics = loop.evaluator.metrics
+        metrics = metrics_of(loop)
         for index, metric in enumerate(metrics):
             if type(metric) is CocoMetric:
                 metrics[index] = _as(SafeCocoMetric, metric)
@@ -196,12 +196,12 @@ class ProtectionHook(Hook):
 
     def _check_outputs(self, loop: BaseLoop, outputs: object) -> None:
         """What SafeCocoMetric does, for evaluations without one: before anything is scored."""
-        evaluator = getattr(loop, 'evaluator', None)
-        if evaluator is None or not isinstance(outputs, (list, tuple)):
+        metrics = metrics_of(loop)
+        if not metrics or not isinstance(outputs, (list, tuple)):
             return
-        if any(isinstance(metric, SafeCocoMetric) for metric in evaluator.metrics):
+        if any(isinstance(metric, SafeCocoMetric) for metric in metrics):
             return
-        classes = (evaluator.dataset_meta or {}).get('classes', ())
+        classes = (loop.evaluator.dataset_meta or {}).get('classes', ())
         for sample in outputs:
             found = getattr(sample, 'pred_instances', None)
             if found is not None and {'bboxes', 'scores', 'labels'} <= set(found.keys()):

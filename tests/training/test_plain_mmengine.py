@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
@@ -47,6 +47,21 @@ class Count(BaseMetric):
 
     def compute_metrics(self, results):
         return dict(batches=len(results))
+
+
+class Scores(Evaluator):
+    """An evaluator of one's own, without metrics."""
+
+    metrics = dataset_meta = None
+
+    def __init__(self):
+        self.batches = 0
+
+    def process(self, data_samples, data_batch=None):
+        self.batches += 1
+
+    def evaluate(self, size):
+        return dict(batches=self.batches, size=size)
 
 
 def build(model, tmp_path, **settings):
@@ -101,3 +116,9 @@ def test_evaluation_alone_builds_no_training(tmp_path):
     runner = build(Linear('tensor'), tmp_path, train_cfg=dict(by_epoch=True, max_epochs=1),
                    val_evaluator=[Count()], **settings)  # fmt: skip
     assert runner.val() == dict(batches=2)
+
+
+@pytest.mark.parametrize('kind', OUTPUTS)
+def test_evaluator_without_metrics_evaluates(tmp_path, kind):
+    runner = build(Linear(kind), tmp_path, val_evaluator=Scores())
+    assert runner.val() == dict(batches=2, size=4)
