@@ -10,5 +10,10 @@ PLACES = re.compile(r'\w+://[^\s\'"]+|(?<![\w.])/(?:[^\s\'"/:]+/)+')
 
 def line_of(error: Exception) -> str:
     """An error in one line, without places."""
-    text = PLACES.sub(lambda found: '(address)' * ('://' in found[0]), str(error))
-    return ' '.join(f'{type(error).__name__}: {text}'.split())[:300]
+    return without_places(f'{type(error).__name__}: {error}')
+
+
+def without_places(text: str) -> str:
+    """The text in one line."""
+    text = PLACES.sub(lambda found: '(address)' * ('://' in found[0]), text)
+    return ' '.join(text.split())[:300]
