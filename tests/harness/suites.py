@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,9 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {'without': ('--without-hook',), 'with'
 
 OUTCOMES = {'failure': 'failed', 'error': 'failed', 'skipped': 'skipped'}
 """Element of a test in pytest's report -> what became of it."""
+
+COLOUR = re.compile(r'#x1B\[\d*m')
+"""Of a terminal, as pytest's report writes it."""
 
 
 def run(tests: Path, options: tuple[str, ...]) -> ElementTree.Element:
@@ -62,7 +66,7 @@ def outcomes(report: ElementTree.Element) -> dict[str, tuple[str, str]]:
     for case in report.iter('testcase'):
         name = '.'.join(filter(None, (case.get('classname'), case.get('name'))))
         ends = [part for part in case if part.tag in OUTCOMES]
-        message = ends[0].get('message', '').strip() if ends else ''
+        message = COLOUR.sub('', ends[0].get('message', '')).strip() if ends else ''
         what = OUTCOMES[ends[0].tag] if ends else 'passed'
         found[name] = what, without_places(message.splitlines()[0] if message else '')
     return found
