@@ -141,7 +141,8 @@ def test_a_signal_after_another_thread_dropped_a_detector_is_heard(written):
     done = subprocess.run(
         [sys.executable, '-c', DROPPED, written['single']], capture_output=True, text=True
     )
-    assert (done.returncode, done.stdout) == (0, 'heard\n'), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == 'heard'  # MNN says what the CPU has in front of it
 
 
 def test_two_detectors_in_threads_find_what_each_does_alone(written, images):
