@@ -11,12 +11,13 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.dataset import Compose
-from paths import ROOT, TOOLS
+from paths import RESULTS, ROOT, TOOLS
 
 from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.bench.photos import runner, training
 from shufflenet_det.bench.photos.evaluation import on_split, proposal_recall
 from shufflenet_det.bench.photos.plan import PLANS, Plan
+from shufflenet_det.bench.photos.steps import FRONTIER
 from shufflenet_det.bench.photos.training import Run
 from shufflenet_det.bench.plots import figures_of
 from shufflenet_det.bench.views import tables_of
@@ -210,3 +211,16 @@ def test_table_of_sets_is_what_the_files_say(name, test_data):
 )
 def test_epochs_fall_with_the_root_of_the_images(name, epochs):
     assert PHOTO_SETS[name].epochs == epochs
+
+
+def test_networks_of_the_frontier_are_of_the_one_that_was_measured():
+    measured = json.loads((RESULTS / 'choose_detector.json').read_text(encoding='utf-8'))
+    assert set(FRONTIER) <= set(measured['frontier'])
+
+
+def test_frontier_is_drawn_against_macs_and_time():
+    result = json.loads((RESULTS / 'photos_frontier.json').read_text(encoding='utf-8'))
+    (figure,) = figures_of(result).values()
+    macs, ms = ([line.get_xdata()[0] for line in axes.lines] for axes in figure.axes)
+    assert macs == [row['macs'] / 1e6 for row in result['rows']]
+    assert ms == [row['cpu_ms'] for row in result['rows']]

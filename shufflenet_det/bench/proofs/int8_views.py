@@ -54,19 +54,27 @@ def _choice_table(rows: Sequence[Mapping]) -> Table:
     )  # fmt: skip
 
 
+def _band(result: Mapping) -> float | None:
+    return tie_band(result['times'][0]['timing'], result['again'])
+
+
+def _speeds(result: Mapping) -> list[Cell]:
+    """Of each timed row, beside the first of its set."""
+    rows, band = result['times'], _band(result) or 0.0
+    first = {row['data']: row['timing'] for row in reversed(rows)}
+    return [speed_ratio(row['timing'], first[row['data']], band) for row in rows]
+
+
 def _time_table(result: Mapping) -> Table:
     rows = result['times']
-    first = {row['data']: row['timing'] for row in reversed(rows)}
-    band = tie_band(rows[0]['timing'], result['again'])
     header, times = time_columns([row['timing'] for row in rows])
     cells: list[tuple[Cell, ...]] = [
-        (row['data'], row['runtime'], row['precision'], *own,
-         speed_ratio(row['timing'], first[row['data']], band or 0.0))
-        for row, own in zip(rows, times, strict=True)
-    ]  # fmt: skip
+        (row['data'], row['runtime'], row['precision'], *own, speed)
+        for row, own, speed in zip(rows, times, _speeds(result), strict=True)
+    ]
     return Table(
         'times', f'Whole detectors from the picture to its boxes, {TIMED_IMAGES} pictures of the '
-        'test split a call, resizing included.' + note_of(band),
+        'test split a call, resizing included.' + note_of(_band(result)),
         ('set', 'runtime', 'precision', *header, 'speed / first row of the set'), tuple(cells),
     )  # fmt: skip
 
@@ -74,20 +82,18 @@ def _time_table(result: Mapping) -> Table:
 def _front_table(result: Mapping) -> Table:
     """Accuracy beside speed."""
     rows = {(row['data'], row['runtime'], row['precision']): row for row in result['rows']}
-    first = {row['data']: row['timing'] for row in reversed(result['times'])}
-    band = tie_band(result['times'][0]['timing'], result['again'])
     cells = []
-    for row in result['times']:
+    for row, speed in zip(result['times'], _speeds(result), strict=True):
         found, timing = rows[row['data'], row['runtime'], row['precision']], row['timing']
         ms = (timing[key] / timing['images'] for key in ('median_ms', 'min_ms', 'max_ms'))
-        speed = speed_ratio(timing, first[row['data']], band or 0.0)
         cells.append((
             row['data'], row['runtime'], row['precision'], found['mib'], found['ap']['test'],
             found['ap50']['test'], *ms, timing['n'], speed,
         ))  # fmt: skip
     return Table(
         'front', 'Trained detectors on photographs: accuracy on the test split, and a picture from '
-        f'the photograph to its boxes, resizing included, mean of {TIMED_IMAGES}.' + note_of(band),
+        f'the photograph to its boxes, resizing included, mean of {TIMED_IMAGES}.'
+        + note_of(_band(result)),
         ('set', 'runtime', 'precision', 'MiB', 'AP', 'AP50', 'median ms', 'min', 'max', 'n',
          'speed / first row of the set'), tuple(cells),
     )  # fmt: skip
