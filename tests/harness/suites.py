@@ -43,9 +43,12 @@ def run(tests: Path, options: tuple[str, ...]) -> ElementTree.Element:
         pytest's report.
 
     Raises:
-        ValueError: If pytest ends before the report is written.
+        ValueError: If there are no tests, or pytest ends before the report is written.
     """
-    root = next(folder for folder in tests.parents if (folder / 'tests').is_dir())
+    roots = (folder for folder in tests.parents if (folder / 'tests').is_dir())
+    root = next(roots, None)
+    if root is None or not tests.exists():
+        raise ValueError(f'{tests} is not there, or in no folder tests/; give NAME=CHECKOUT/tests')
     paths = os.pathsep.join(filter(None, (f'{ROOT}', f'{ROOT}/tests', os.getenv('PYTHONPATH'))))
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, 'report.xml')
@@ -96,7 +99,10 @@ def main() -> None:
     args = parser.parse_args()
     suites, failures = [], []
     for suite, _, path in (text.partition('=') for text in args.suites):
-        counts, failed = compared(suite, Path(path).resolve())
+        try:
+            counts, failed = compared(suite, Path(path).resolve())
+        except ValueError as error:
+            parser.error(str(error))
         suites += counts
         failures += failed
     what = (

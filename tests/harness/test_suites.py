@@ -48,7 +48,14 @@ def test_errors_name_no_place_and_no_colour(found):
 def test_tests_that_end_without_a_report_are_named(tmp_path):
     (tmp_path / 'tests').mkdir()
     with pytest.raises(ValueError, match='pytest ended with 4 and no report'):
-        suites.run(tmp_path / 'tests' / 'test_none.py', ('--no-such-option',))
+        suites.run(tmp_path / 'tests', ('--no-such-option',))
+
+
+@pytest.mark.parametrize('path', ['tests/none', 'elsewhere'])
+def test_tests_that_are_not_there_are_named(tmp_path, path):
+    (tmp_path / 'tests').mkdir()
+    with pytest.raises(ValueError, match=f'{path} is not there.*give NAME=CHECKOUT/tests'):
+        suites.run(tmp_path / path, ())
 
 
 def test_result_is_shown_as_a_table(found):
