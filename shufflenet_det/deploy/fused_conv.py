@@ -20,7 +20,7 @@ POST_OPS: dict[type[nn.Module], Callable[[nn.Module], tuple[str, list[float]]]] 
 ConvAct = Callable[[nn.Conv2d, nn.Module, Tensor], Tensor]
 
 FEWEST_PIXELS = 2000
-"""With one thread, PyTorch multiplies 1x1 convs of fewer as matrices, which is as fast."""
+"""Of a map (N, C, H, W), from which on convs are fused where there is one thread."""
 
 _PACKED: WeakKeyDictionary[nn.Conv2d, tuple[Tensor, int, Tensor]] = WeakKeyDictionary()
 """Conv -> its weight, which holds that memory, the version of it, and its packed form."""

@@ -55,8 +55,8 @@ def _in_bf16(conv: nn.Conv2d, images: Tensor, weight: Tensor, bias: Tensor | Non
 def multiply_in_bf16(model: nn.Module) -> None:
     """Let dense convs multiply in bfloat16 where gradients are wanted, and add in float32.
 
-    Depthwise convs stay as they are: their gradients take three times as long in bfloat16. So do
-    weights, their gradients and all other layers, and everything in an evaluation.
+    Depthwise convs stay as they are, and so do weights, their gradients, all other layers, and
+    everything in an evaluation. ``BFloat16OptimWrapper`` takes all of them to bfloat16.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d) and module.groups == 1:
