@@ -89,5 +89,8 @@ default_hooks = dict(
     logger=dict(interval=50),
     checkpoint=dict(interval=1, max_keep_ckpts=1),
     speed=dict(type='FastCPUHook', bf16=True),
+    ema=dict(
+        type='EMAHook', ema_type='ExpMomentumEMA', momentum=5e-3, gamma=100, update_buffers=True
+    ),
 )
 del photos, common

@@ -97,28 +97,24 @@ def _one_of(*transforms: list[dict]) -> list[dict]:
     return [dict(type='RandomChoice', transforms=list(transforms))]
 
 
-AUGMENTATION: Steps = {
+_NO_AVERAGE: dict[str, object] = {'default_hooks.ema': None}
+
+WITHOUT_AVERAGE: Steps = {
+    'no moving average': _NO_AVERAGE,
+    'crops': _NO_AVERAGE | {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]},
     'the recipe': {},
-    'crops': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]},
+}
+"""Tried over whole schedules, which short ones do not show, before the weights were averaged."""
+
+WHOLE_STEPS: Steps = {
+    'the recipe': {},
     'mosaic': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _MOSAIC), *_END]},
-    'moving average of the weights': {
-        'custom_hooks': [
-            dict(type='UnfoldBNHook'),
-            dict(
-                type='EMAHook',
-                ema_type='ExpMomentumEMA',
-                momentum=5e-3,
-                gamma=100,
-                update_buffers=True,
-            ),
-        ]
-    },
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
     'no colours': {PIPELINE: [*_LOAD, _RESIZE, *_END]},
     'backbone at a third of the rate': {f'{MULTIPLIER}.backbone.lr_mult': 0.3},
     'rate .002': {RATE: 0.002},
 }
-"""What a small set may lack; tried over whole schedules, which short ones do not show."""
+"""What a small set may lack, against today's recipe."""
 
 _OHEM: dict[str, object] = {
     f'{SAMPLER}._delete_': True,
