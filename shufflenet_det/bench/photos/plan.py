@@ -27,7 +27,7 @@ PEERS = (
 """Of which the first four are trained with three seeds."""
 
 SEEDS = (0, 1, 2)
-RATES = (0.001, 0.002, 0.004)
+RATES = (0.002, 0.004, 0.008)
 SEARCH_EPOCHS = 8
 
 
@@ -69,10 +69,10 @@ def frontier() -> Iterator[Run]:
 
 
 def rates(configs: tuple[str, ...] = (OURS, *PEERS)) -> Iterator[Run]:
-    """The same small search of the learning rate for every detector, on aquarium."""
+    """The same small search of the learning rate for every detector, on blood cells."""
     for config in configs:
         for rate in RATES:
-            yield Run('aquarium', config, 0, SEARCH_EPOCHS, {RATE: rate}, f'lr {rate:g}')
+            yield Run('bccd', config, 0, SEARCH_EPOCHS, {RATE: rate}, f'lr {rate:g}')
 
 
 def comparison() -> Iterator[Run]:
