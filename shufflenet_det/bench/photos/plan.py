@@ -27,7 +27,9 @@ PEERS = (
 """Of which the first four are trained with three seeds."""
 
 SEEDS = (0, 1, 2)
-RATES = (0.002, 0.004, 0.008)
+RATES, SLOW_RATE = (0.004, 0.008), 0.002
+"""The slow one lost wherever it was tried first; the other detectors are without it."""
+
 SEARCH_EPOCHS = 8
 
 
@@ -72,8 +74,9 @@ def frontier() -> Iterator[Run]:
 
 def rates(configs: tuple[str, ...] = (OURS, *PEERS)) -> Iterator[Run]:
     """The same small search of the learning rate for every detector, on blood cells."""
+    slow = configs[:4]
     for config in configs:
-        for rate in RATES:
+        for rate in (SLOW_RATE, *RATES) if config in slow else RATES:
             yield Run('bccd', config, 0, SEARCH_EPOCHS, {RATE: rate}, f'lr {rate:g}')
 
 

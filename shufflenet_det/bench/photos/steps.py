@@ -111,7 +111,7 @@ WHOLE_STEPS: Steps = {
     'mosaic': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _MOSAIC), *_END]},
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
     'no colours': {PIPELINE: [*_LOAD, _RESIZE, *_END]},
-    'backbone frozen': {'model.backbone.frozen_stages': 4},
+    'backbone frozen': STEPS['backbone frozen'],
     'backbone at a third of the rate': {f'{MULTIPLIER}.backbone.lr_mult': 0.3},
     'rate .002': {RATE: 0.002},
 }
