@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from .steps import (
     BACKBONES,
+    CROPS,
     FIRST_STEPS,
     FRONTIER,
+    NO_AVERAGE,
     RATE,
     SMOOTH_L1,
     STEPS,
     SWITCHES,
     WHOLE_STEPS,
-    WITHOUT_AVERAGE,
     Steps,
 )
 from .training import Run
@@ -48,13 +50,12 @@ def recipe() -> Iterator[Run]:
 
 def augmentation() -> Iterator[Run]:
     """What makes more of few photographs, over whole schedules, on the two smallest sets."""
-    yield from _steps('bccd', OURS, 24, WITHOUT_AVERAGE)
-    first, changes = next(iter(WITHOUT_AVERAGE.items()))
-    yield Run('bccd', OURS, 0, 35, changes, '35 epochs', first)
     for data in ('bccd', 'aquarium'):
-        first, *others = _steps(data, OURS, 24, WHOLE_STEPS)
-        yield from others if data == 'bccd' else (first, *others)
-    yield Run('bccd', OURS, 0, 16, {}, '16 epochs', next(iter(WHOLE_STEPS)))
+        yield from _steps(data, OURS, 24, WHOLE_STEPS)
+    cells = partial(Run, 'bccd', OURS, 0)
+    yield cells(16, {}, '16 epochs', 'the recipe')
+    yield cells(24, NO_AVERAGE | CROPS, 'crops', 'no moving average')
+    yield cells(35, NO_AVERAGE, '35 epochs', 'no moving average')
 
 
 def switches() -> Iterator[Run]:

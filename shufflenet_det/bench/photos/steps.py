@@ -97,17 +97,12 @@ def _one_of(*transforms: list[dict]) -> list[dict]:
     return [dict(type='RandomChoice', transforms=list(transforms))]
 
 
-_NO_AVERAGE: dict[str, object] = {'default_hooks.ema': None}
-
-WITHOUT_AVERAGE: Steps = {
-    'no moving average': _NO_AVERAGE,
-    'crops': _NO_AVERAGE | {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]},
-    'the recipe': {},
-}
-"""Tried over whole schedules, which short ones do not show, before the weights were averaged."""
+NO_AVERAGE: dict[str, object] = {'default_hooks.ema': None}
+CROPS: dict[str, object] = {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _CROP), *_END]}
 
 WHOLE_STEPS: Steps = {
     'the recipe': {},
+    'no moving average': NO_AVERAGE,
     'mosaic': {PIPELINE: [*_LOAD, _COLOUR, *_one_of([_RESIZE], _MOSAIC), *_END]},
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
     'no colours': {PIPELINE: [*_LOAD, _RESIZE, *_END]},
@@ -115,7 +110,7 @@ WHOLE_STEPS: Steps = {
     'backbone at a third of the rate': {f'{MULTIPLIER}.backbone.lr_mult': 0.3},
     'rate .002': {RATE: 0.002},
 }
-"""What a small set may lack, against today's recipe."""
+"""What a small set may lack; tried over whole schedules, which short ones do not show."""
 
 _OHEM: dict[str, object] = {
     f'{SAMPLER}._delete_': True,
