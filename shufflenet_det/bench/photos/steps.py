@@ -107,6 +107,7 @@ WHOLE_STEPS: Steps = {
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
     'no colours': {PIPELINE: [*_LOAD, _RESIZE, *_END]},
     'backbone frozen': STEPS['backbone frozen'],
+    '7 x 7 bins, 64 channels inside': (STEPS['7 x 7 bins'] | STEPS['thin map 64 channels inside']),
     'backbone at a third of the rate': {f'{MULTIPLIER}.backbone.lr_mult': 0.3},
     'rate .002': {RATE: 0.002},
 }
