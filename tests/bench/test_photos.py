@@ -16,8 +16,8 @@ from paths import RESULTS, ROOT, TOOLS
 from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.bench.photos import runner, training
 from shufflenet_det.bench.photos.evaluation import on_split, proposal_recall
-from shufflenet_det.bench.photos.plan import PLANS, Plan
-from shufflenet_det.bench.photos.steps import FRONTIER
+from shufflenet_det.bench.photos.plan import OURS, PEERS, PLANS, Plan
+from shufflenet_det.bench.photos.steps import FRONTIER, RATE
 from shufflenet_det.bench.photos.training import Run
 from shufflenet_det.bench.plots import figures_of
 from shufflenet_det.bench.views import tables_of
@@ -167,6 +167,18 @@ STEPS = [
     for name in ('recipe', 'augmentation', 'switches', 'backbones')
     for run in PLANS[name].rows()
 ]
+
+
+def test_configs_take_the_best_learning_rate_that_was_searched():
+    result = json.loads((RESULTS / 'photos_rates.json').read_text(encoding='utf-8'))
+    tried = {}
+    for row in result['rows']:
+        tried.setdefault(row['config'], {})[row['changes'][RATE]] = row['val']['AP']
+    assert set(tried) == {OURS, *PEERS}
+    for config, reached in tried.items():
+        for path in (ROOT / 'configs/photos').glob(f'{config.removesuffix("320")}*.py'):
+            rate = load_config(path).optim_wrapper.optimizer.lr
+            assert reached[rate] == max(reached.values()), path.name
 
 
 @pytest.mark.parametrize('run', STEPS, ids=lambda run: f'{run.data} {run.step}')

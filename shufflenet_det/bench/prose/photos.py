@@ -22,8 +22,8 @@ DETECTORS = {
     'ssdlite_1.0x_320': 'SSDLite',
     'faster_rcnn_1.0x_320': 'Faster R-CNN',
 }
-RECIPE = 'the recipe'
-COMPARISON, SHORT, LONG = 'photos_comparison', 'photos_bccd_8_epochs', 'photos_bccd_35_epochs'
+OURS, RECIPE = 'lighthead_fpn_1.0x_320', 'the recipe'
+COMPARISON = 'photos_comparison'
 
 
 def _steps(records: Records) -> dict[str, Mapping]:
@@ -40,11 +40,24 @@ def steps(*names: str, of: str = 'AP') -> Figure:
     return figure
 
 
-def augmentation(records: Records) -> str:
-    """AP of blood cells' validation split after each step of the search over whole schedules."""
+def _whole_steps(data: str, records: Records) -> dict[str, Mapping]:
     rows = [row for row in records['photos_augmentation']['rows'] if 'error' not in row]
-    found = [f'{row["step"]} {share(row["val"]["AP"])}' for row in rows if row['data'] == 'bccd']
-    return listed(found)
+    return {row['step']: row for row in rows if row['data'] == data}
+
+
+def whole_steps(*names: str) -> Figure:
+    """AP of blood cells' validation split after steps of the search over whole schedules."""
+
+    def figure(records: Records) -> str:
+        found = _whole_steps('bccd', records)
+        return listed(share(found[name]['val']['AP']) for name in names)
+
+    return figure
+
+
+def overfit(records: Records) -> str:
+    """Where AP of blood cells' validation split was best in the longest training, and its end."""
+    return _peak(_whole_steps('bccd', records)['35 epochs']['curve'])
 
 
 def _alone(records: Records) -> dict[str, float]:
@@ -94,25 +107,38 @@ def forward_ms(records: Records) -> str:
 
 def peak(record: str, data: str, records: Records) -> str:
     """Where AP of the validation split was best, and where it ended, first seed of each."""
-    found = []
-    for config, name in DETECTORS.items():
-        rows = _rows(record, data, config, records)
-        if not rows:
-            continue
-        curve = rows[0]['curve']
-        best, last = max(curve, key=lambda point: point['AP']), curve[-1]
-        found.append(
-            f'{name} {share(best["AP"])} after epoch {best["epoch"]} and '
-            f'{share(last["AP"])} after {last["epoch"]}'
-        )
-    return ', '.join(found)
+    return ', '.join(
+        f'{name} {_peak(rows[0]["curve"])}'
+        for config, name in DETECTORS.items()
+        if (rows := _rows(record, data, config, records))
+    )
+
+
+def _peak(curve: list[Mapping]) -> str:
+    best, last = max(curve, key=lambda point: point['AP']), curve[-1]
+    return (
+        f'{share(best["AP"])} after epoch {best["epoch"]} and '
+        f'{share(last["AP"])} after {last["epoch"]}'
+    )
 
 
 def best(data: str, key: str, records: Records) -> str:
-    """The best figure of a test split over all results on photographs."""
-    rows = [row for record in (COMPARISON, SHORT, LONG) for row in records[record]['rows']
-            if row['data'] == data and 'error' not in row]  # fmt: skip
-    return share(max(row['test'][key] for row in rows))
+    """The best figure of a test split in the comparison."""
+    rows = [row for row in records[COMPARISON]['rows'] if 'error' not in row]
+    return share(max(row['test'][key] for row in rows if row['data'] == data))
+
+
+def lead(data: str, records: Records) -> str:
+    """The best peer at 320 px on a test split, beside ours."""
+    found = {config: _rows(COMPARISON, data, config, records) for config in DETECTORS}
+    aps = {config: mean(row['test']['AP'] for row in rows)
+           for config, rows in found.items() if rows and config.endswith('320')}  # fmt: skip
+    ours = aps.pop(OURS)
+    best = max(aps, key=aps.__getitem__)
+    return (
+        f'{DETECTORS[best]}, {share(abs(aps[best] - ours))} '
+        f'{"ahead of" if aps[best] > ours else "behind"} {DETECTORS[OURS]}'
+    )
 
 
 def peers(records: Records) -> str:
@@ -165,10 +191,12 @@ FIGURES: dict[str, Figure] = {
     'alone-clipping': partial(alone, 'no clipping', RECIPE),
     **dict(_of_photographs()),
     'bccd-best-AP': partial(best, 'bccd', 'AP'),
-    'bccd-short': partial(photographs, SHORT, 'bccd', 'test'),
-    'bccd-long': partial(photographs, LONG, 'bccd', 'test'),
-    'bccd-long-peak': partial(peak, LONG, 'bccd'),
-    'bccd-augmentation': augmentation,
+    'bccd-lead': partial(lead, 'bccd'),
+    'whole-average': whole_steps('no moving average', RECIPE),
+    'whole-others': whole_steps(
+        'crops', 'mosaic', 'backbone frozen', '7 x 7 bins, 64 channels inside', '16 epochs'
+    ),
+    'whole-overfit': overfit,
     'photos-ms': forward_ms,
     'photos-peers': peers,
     'frontier': frontier,
