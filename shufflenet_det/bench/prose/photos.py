@@ -79,22 +79,22 @@ def alone_far(records: Records) -> str:
     return listed(f'{step} ({"+" if e > 0 else "-"}{share(abs(e))})' for e, step in far)
 
 
-def _rows(record: str, data: str, config: str, records: Records) -> list[Mapping]:
-    rows = [row for row in records[record]['rows'] if 'error' not in row]
+def _rows(data: str, config: str, records: Records) -> list[Mapping]:
+    rows = [row for row in records[COMPARISON]['rows'] if 'error' not in row]
     return [row for row in rows if (row['data'], row['config']) == (data, config)]
 
 
-def photographs(record: str, data: str, split: str, records: Records) -> str:
-    """The detectors of a record on a split, mean over the seeds."""
+def photographs(data: str, records: Records) -> str:
+    """The detectors on a test split, mean over the seeds."""
     return listed(
-        f'{name} AP {_mean(rows, split, "AP")}, AP50 {_mean(rows, split, "AP50")}'
+        f'{name} AP {_mean(rows, "AP")}, AP50 {_mean(rows, "AP50")}'
         for config, name in DETECTORS.items()
-        if (rows := _rows(record, data, config, records))
+        if (rows := _rows(data, config, records))
     )
 
 
-def _mean(rows: list[Mapping], split: str, key: str) -> str:
-    return share(mean(row[split][key] for row in rows))
+def _mean(rows: list[Mapping], key: str) -> str:
+    return share(mean(row['test'][key] for row in rows))
 
 
 def forward_ms(records: Records) -> str:
@@ -105,12 +105,12 @@ def forward_ms(records: Records) -> str:
     return listed(f'{name} {span(values, ".0f", " ms")}' for name, values in ms.items() if values)
 
 
-def peak(record: str, data: str, records: Records) -> str:
+def peak(data: str, records: Records) -> str:
     """Where AP of the validation split was best, and where it ended, first seed of each."""
     return ', '.join(
         f'{name} {_peak(rows[0]["curve"])}'
         for config, name in DETECTORS.items()
-        if (rows := _rows(record, data, config, records))
+        if (rows := _rows(data, config, records))
     )
 
 
@@ -130,7 +130,7 @@ def best(data: str, key: str, records: Records) -> str:
 
 def lead(data: str, records: Records) -> str:
     """The best peer at 320 px on a test split, beside ours."""
-    found = {config: _rows(COMPARISON, data, config, records) for config in DETECTORS}
+    found = {config: _rows(data, config, records) for config in DETECTORS}
     aps = {config: mean(row['test']['AP'] for row in rows)
            for config, rows in found.items() if rows and config.endswith('320')}  # fmt: skip
     ours = aps.pop(OURS)
@@ -157,9 +157,8 @@ def frontier(records: Records) -> str:
 
 def _of_photographs() -> Iterator[tuple[str, Figure]]:
     for data in ('aquarium', 'bccd'):
-        for split in ('val', 'test'):
-            yield f'{data}-{split}', partial(photographs, COMPARISON, data, split)
-        yield f'{data}-peak', partial(peak, COMPARISON, data)
+        yield f'{data}-test', partial(photographs, data)
+        yield f'{data}-peak', partial(peak, data)
         yield f'{data}-best-AP50', partial(best, data, 'AP50')
 
 
