@@ -16,7 +16,7 @@ from paths import RESULTS, ROOT, TOOLS
 from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.bench.photos import runner, training
 from shufflenet_det.bench.photos.evaluation import on_split, proposal_recall
-from shufflenet_det.bench.photos.plan import OURS, PEERS, PLANS, Plan
+from shufflenet_det.bench.photos.plan import OURS, PEERS, PLANS, SLOW, SLOW_RATE, Plan
 from shufflenet_det.bench.photos.steps import FRONTIER, RATE
 from shufflenet_det.bench.photos.training import Run
 from shufflenet_det.bench.plots import figures_of
@@ -176,6 +176,8 @@ def test_configs_take_the_best_learning_rate_that_was_searched():
         tried.setdefault(row['config'], {})[row['changes'][RATE]] = row['val']['AP']
     assert set(tried) == {OURS, *PEERS}
     for config, reached in tried.items():
+        assert (SLOW_RATE in reached) == (config in SLOW)
+        assert config not in SLOW or min(reached, key=reached.get) == SLOW_RATE
         for path in (ROOT / 'configs/photos').glob(f'{config.removesuffix("320")}*.py'):
             rate = load_config(path).optim_wrapper.optimizer.lr
             assert reached[rate] == max(reached.values()), path.name
