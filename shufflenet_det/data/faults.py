@@ -61,6 +61,7 @@ READINGS = {
     'other suffixes': 'images that are no ID.jpg; found in the folder',
     'no difficult': 'empty; read as 0',
     'no size': 'of the image in the XML file, or 0; read from the image',
+    'no label file': "of an image, in YOLO's format; not used, an empty one says: no object",
 }
 """What is read although the format says otherwise -> how."""
 

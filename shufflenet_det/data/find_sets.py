@@ -7,12 +7,15 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from .annotations import DataError
+from .annotations import Annotations, DataError
+from .check import read_annotations
 from .faults import Findings
 from .files import read_file
-from .voc import SUFFIXES, list_of_ids
+from .voc import SUFFIXES, list_of_ids, read_ids
+from .yolo import find_names, read_yolo
 
 NAMES = dict(
     train=('train', 'training'), val=('val', 'valid', 'validation', 'dev'), test=('test', 'testing')
@@ -31,15 +34,14 @@ class Part:
 
     Args:
         split: A key of NAMES; empty where nothing says which.
-        annotations: A COCO file, or the folder of XML files.
-        images: Folder of the images; None where each name has to be looked for.
-        ids: Names of the XML files without suffix; None for COCO.
+        annotations: File or folder that holds them, for messages.
+        read: Gives what they hold, and the folder that the images' names are relative to; raises
+            DataError.
     """
 
     split: str
     annotations: Path
-    images: Path | None = None
-    ids: tuple[str, ...] | None = None
+    read: Callable[[], tuple[Annotations, Path]]
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,26 @@ def folders(root: Path, depth: int = 2) -> Iterator[Path]:
 def _roboflow(root: Path) -> Iterator[Part]:
     for folder in folders(root, 1):
         if (folder / ROBOFLOW).is_file():
-            yield Part('' if folder == root else split_of(folder.name), folder / ROBOFLOW, folder)
+            split = '' if folder == root else split_of(folder.name)
+            path = folder / ROBOFLOW
+            yield Part(split, path, partial(_read_coco, path, [folder]))
 
 
 def _coco(root: Path) -> Iterator[Part]:
     for folder in (root, root / 'annotations'):
         for path in sorted(folder.glob('*.json')):
             if path.name != ROBOFLOW and _is_coco(path):
-                yield Part(split_of(path.stem), path)
+                split = split_of(path.stem)
+                places = [f for f in folders(root) if split and split_of(f.name) == split]
+                places += [path.parent, *folders(root)]
+                yield Part(split, path, partial(_read_coco, path, places))
+
+
+def _read_coco(path: Path, places: list[Path]) -> tuple[Annotations, Path]:
+    """What a file holds, and that of the places, the likeliest first, with most of its images."""
+    found = read_annotations(path, '')
+    names = [i['file_name'] for i in found.usable('images') if i.get('file_name')]
+    return found, max(places, key=lambda place: sum((place / name).is_file() for name in names))
 
 
 def _is_coco(path: Path) -> bool:
@@ -98,7 +112,7 @@ def _voc(root: Path) -> Iterator[Part]:
         lists = {split: root / MAIN / f'{split}.txt' for split in NAMES}
         ids = {s: list_of_ids(path, Findings()) for s, path in lists.items() if path.is_file()}
         for split, own in (ids or {'': sorted(names)}).items():
-            yield Part(split, folder, images, tuple(own))
+            yield Part(split, folder, partial(_read_voc, own, folder, images))
 
 
 def _side_by_side(root: Path) -> Iterator[Part]:
@@ -106,7 +120,44 @@ def _side_by_side(root: Path) -> Iterator[Part]:
         names = _stems(folder, ('.xml',))
         if names & _stems(folder, SUFFIXES):
             split = '' if folder == root else split_of(folder.name)
-            yield Part(split, folder, folder, tuple(sorted(names)))
+            yield Part(split, folder, partial(_read_voc, sorted(names), folder, folder))
+
+
+def _read_voc(ids: list[str], folder: Path, images: Path) -> tuple[Annotations, Path]:
+    return read_ids(ids, folder, '.', images, Findings()), images
+
+
+def _yolo(root: Path) -> Iterator[Part]:
+    """Labels in labels/ for images in images/, or beside them where a file names the classes."""
+    names = find_names(folders(root))
+    parts: dict[str, list[tuple[str, Path | None]]] = {}
+    for folder in folders(root, 3):
+        way = folder.relative_to(root).parts
+        texts = _label_folder(root, way)
+        labelled = _stems(texts, ('.txt',))
+        images = {n: Path(n).stem for n in os.listdir(folder) if Path(n).suffix.lower() in SUFFIXES}
+        if not labelled & set(images.values()) or (texts == folder and names is None):
+            continue
+        parts.setdefault(next(filter(None, map(split_of, way)), ''), []).extend(
+            (Path(*way, name).as_posix(), texts / f'{stem}.txt' if stem in labelled else None)
+            for name, stem in sorted(images.items())
+        )
+    for split, labels in parts.items():
+        yield Part(split, names or root, partial(_read_yolo, root, labels, names))
+
+
+def _label_folder(root: Path, way: tuple[str, ...]) -> Path:
+    """That of the images in a folder: its way with the last images/ as labels/, if it is there."""
+    if 'images' in way:
+        last = len(way) - 1 - way[::-1].index('images')
+        labels = root.joinpath(*way[:last], 'labels', *way[last + 1 :])
+        if labels.is_dir():
+            return labels
+    return root.joinpath(*way)
+
+
+def _read_yolo(root: Path, labels: list, names: Path | None) -> tuple[Annotations, Path]:
+    return read_yolo(root, labels, names), root
 
 
 def _stems(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
@@ -120,8 +171,9 @@ LAYOUTS = {
     'voc': Layout('Annotations/*.xml, JPEGImages/ or images/, ImageSets/Main/*.txt', _voc),
     'labelimg': Layout('images and .xml side by side, also in train/, valid/, test/',
                        _side_by_side),
+    'yolo': Layout('data.yaml or classes.txt, .txt in labels/ for images/ or beside them', _yolo),
 }  # fmt: skip
-"""Name -> row. Roboflow's VOC export is of `labelimg`, CVAT's of `coco` or `voc`."""
+"""Name -> row. Roboflow's VOC export is of `labelimg`, CVAT's of `coco`, `voc` or `yolo`."""
 
 
 def find_parts(root: Path, layout: str | None = None) -> tuple[str, list[Part]]:

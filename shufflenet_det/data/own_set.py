@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .annotations import Annotations, DataError
-from .check import read_annotations
-from .faults import FATAL, Findings
-from .find_sets import Part, find_parts, folders, split_of
+from .faults import FATAL
+from .find_sets import Part, find_parts
 from .split import stratified
-from .voc import read_ids
 
 SPLITS = ('train', 'val', 'test')
 SHARE = 0.2
@@ -91,7 +89,7 @@ def read_own_set(root: str | Path, layout: str | None = None, seed: int = 0) -> 
     layout, parts = find_parts(root, layout)
     images, notes = defaultdict(list), []
     for part in parts:
-        found, folder = _read(part, root)
+        found, folder = part.read()
         where = f'{part.annotations}, {part.split or "no split"}'
         found.refuse_faults(where, (FATAL,))
         if found.told():
@@ -103,23 +101,6 @@ def read_own_set(root: str | Path, layout: str | None = None, seed: int = 0) -> 
     _split(own, seed)
     _refuse_shared(own)
     return own
-
-
-def _read(part: Part, root: Path) -> tuple[Annotations, Path]:
-    """What the files of a part hold, and the folder that its images' names are relative to."""
-    if part.ids is not None:
-        return read_ids(part.ids, part.annotations, '.', part.images, Findings()), part.images
-    found = read_annotations(part.annotations, '')
-    names = [i['file_name'] for i in found.usable('images') if i.get('file_name')]
-    places = [part.images] if part.images else _places(part, root)
-    present = {place: sum((place / name).is_file() for name in names) for place in places}
-    return found, max(places, key=present.get)
-
-
-def _places(part: Part, root: Path) -> list[Path]:
-    """Folders that images may be relative to, the likeliest first."""
-    below = [f for f in folders(root) if part.split and split_of(f.name) == part.split]
-    return [*below, part.annotations.parent, *folders(root)]
 
 
 def _images(found: Annotations, folder: Path, part: Part, root: Path) -> list[Image]:

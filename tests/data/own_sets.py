@@ -78,6 +78,44 @@ def roboflow_voc(root: Path) -> None:
             path.rename(root / split / path.name)
 
 
+def yolo(root: Path) -> None:
+    """train/ and valid/, each with images/ and labels/, and data.yaml."""
+    made = root.parent / f'{root.name}_made'
+    demo = generate(made, num_train=IMAGES, num_val=VALIDATE)
+    for split, folder in (('train', 'train'), ('val', 'valid')):
+        content = json.loads(demo.ann_file(split).read_text())
+        shutil.copytree(demo.image_dir(split), root / folder / 'images')
+        write_labels(content, root / folder / 'labels')
+    names = [category['name'] for category in content['categories']]
+    (root / 'data.yaml').write_text(f'train: ../train/images\nnc: {len(names)}\nnames: {names}\n')
+
+
+def yolo_beside(root: Path) -> None:
+    """Images, labels and classes.txt in one folder, one image without a label."""
+    content, images = _demo(root)
+    for image in images.iterdir():
+        shutil.copy(image, root)
+    write_labels(content, root)
+    names = [category['name'] for category in content['categories']]
+    (root / 'classes.txt').write_text('\n'.join(names) + '\n')
+    shutil.copy(next(root.glob('*.jpg')), root / 'unlabelled.jpg')
+
+
+def write_labels(content: dict, folder: Path) -> None:
+    """The boxes of COCO content as files of YOLO's."""
+    folder.mkdir(exist_ok=True)
+    order = {category['id']: label for label, category in enumerate(content['categories'])}
+    for image in content['images']:
+        lines = []
+        for a in content['annotations']:
+            if a['image_id'] == image['id']:
+                x, y, w, h = a['bbox']
+                box = ((x + w / 2) / image['width'], (y + h / 2) / image['height'],
+                       w / image['width'], h / image['height'])  # fmt: skip
+                lines.append(' '.join(map(str, (order[a['category_id']], *box))))
+        (folder / Path(image['file_name']).with_suffix('.txt')).write_text('\n'.join(lines))
+
+
 SETS = {
     roboflow: ('roboflow', 6, 2, 2),
     cvat: ('coco', 7, 3, 3),
@@ -86,5 +124,7 @@ SETS = {
     voc_without_lists: ('voc', 11, 3, 3),
     labelimg: ('labelimg', 11, 3, 3),
     roboflow_voc: ('labelimg', 10, 4, 4),
+    yolo: ('yolo', 10, 4, 4),
+    yolo_beside: ('yolo', 7, 3, 3),
 }
 """What makes a set -> its layout, and how many images train, validate and test."""
