@@ -124,6 +124,14 @@ def moved(change: Callable[[str], str]) -> Callable[[Made], None]:
     return write
 
 
+def windows_paths(made: Made) -> None:
+    """Images in folders, as Windows writes that."""
+    moved(lambda name: f'a folder/{name}')(made)
+    each('images', lambda image: image.update(file_name=image['file_name'].replace('/', '\\')))(
+        made
+    )
+
+
 def formats(made: Made) -> None:
     """Images of several formats, one turned by its EXIF tag."""
     for number, image in enumerate(made.content['images']):
@@ -221,6 +229,7 @@ WRITINGS = {
     ),
     'marks of letters apart': decomposed,
     'images in folders': moved(lambda name: f'a folder/{name}'),
+    'images in folders of Windows': windows_paths,
     'names of many letters': moved(lambda name: f'bär 図#%20?&.{name}'),
     'images of other formats': formats,
     'images as links': links,

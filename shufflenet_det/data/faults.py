@@ -49,6 +49,7 @@ READINGS = {
     'ids': 'floats, or unlike those of the list they refer to; read as written there',
     'numbers as text': 'read as numbers',
     'sizes': 'width and height as text or floats; read as integers',
+    'Windows paths': r'of images, with \ between folders; read with /',
     'no iscrowd': 'absent or null; read as 0',
     'no area': 'absent, null or not positive; computed from the segmentation or the box',
     'no bbox': 'absent or null; computed from the segmentation',

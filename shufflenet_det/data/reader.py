@@ -119,6 +119,9 @@ def _read_images(found: Annotations, indices: Sequence[int], root: str | None) -
             detail = f'file_name {image.get("file_name")!r:.40}'
             found.faults.append(Fault.of('no file name', 'images', index, image, detail))
             continue
+        path = image['file_name'].replace('\\', '/')
+        _write(found, 'images', index, {'file_name': path}, 'Windows paths')
+        image = images[index]
         name = posixpath.normpath(image['file_name'])
         if name in files:
             detail = f'{name} is also image {images[files[name]]["id"]}'
