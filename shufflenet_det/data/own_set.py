@@ -75,12 +75,23 @@ class OwnSet:
 
 
 def read_own_set(root: str | Path, layout: str | None = None, seed: int = 0) -> OwnSet:
-    """Read the annotations of a folder, check them, and split the images where nothing else does.
+    """What :func:`read_images` gives, split into SPLITS, by ``seed`` where nothing else does.
+
+    Raises:
+        DataError: As there.
+    """
+    own = read_images(root, layout)
+    _split(own, seed)
+    _refuse_shared(own)
+    return own
+
+
+def read_images(root: str | Path, layout: str | None = None) -> OwnSet:
+    """What a folder holds, by the splits that it has itself; '' is that of no split.
 
     Args:
         root: The folder; nothing is written to it.
         layout: A key of ``find_sets.LAYOUTS``, for a folder that has several.
-        seed: Of the split.
 
     Raises:
         DataError: Naming what is missing, faulty, or contradicts something else.
@@ -98,8 +109,6 @@ def read_own_set(root: str | Path, layout: str | None = None, seed: int = 0) -> 
     own = OwnSet(root, layout, dict(images), notes=notes)
     _refuse_listed_twice(own)
     own.classes = _classes(own)
-    _split(own, seed)
-    _refuse_shared(own)
     return own
 
 
@@ -187,16 +196,29 @@ def _divided(root: Path, images: Sequence[Image], seed: int) -> tuple[list[Image
         raise DataError(f'{root}: one image cannot be trained on and validated; give at least two')
     images = sorted(images, key=lambda image: image.file)
     classes = [[o['name'] for o in image.objects] for image in images]
-    contents = _contents([image.file for image in images], root)
-    times = Counter(contents.values())
-    copies = {file: digest for file, digest in contents.items() if times[digest] > 1}
-    groups = [copies.get(image.file, image.original) for image in images]
     try:
-        validates = stratified(classes, groups, SHARE, seed)
+        validates = stratified(classes, _groups(root, images), SHARE, seed)
     except ValueError as error:
         raise DataError(f'{root}: {error}; give a second one') from error
     pairs = list(zip(images, validates, strict=True))
     return [i for i, chosen in pairs if not chosen], [i for i, chosen in pairs if chosen]
+
+
+def _groups(root: Path, images: Sequence[Image]) -> list[str]:
+    """Of each image, what is common to it, its copies, and all that comes of the same originals."""
+    contents = _contents([image.file for image in images], root)
+    above: dict[str, str] = {}
+
+    def top(key: str) -> str:
+        while key in above:
+            key = above[key]
+        return key
+
+    for image in images:
+        mine, copied = top(image.original), top(contents.get(image.file, image.original))
+        if mine != copied:
+            above[mine] = copied
+    return [top(image.original) for image in images]
 
 
 def _refuse_shared(own: OwnSet) -> None:

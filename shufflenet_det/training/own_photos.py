@@ -15,7 +15,7 @@ from mmengine.config import Config
 
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.data.annotations import DataError
-from shufflenet_det.data.own_set import SPLITS, OwnSet, read_own_set
+from shufflenet_det.data.own_set import SPLITS, OwnSet, read_images, read_own_set
 from shufflenet_det.integration.type_name import type_name
 
 from .decisions import CHOSEN, Recipe, Settings, count, decide
@@ -140,7 +140,7 @@ def _recall(own: Mapping, options: Mapping, folder: Path) -> dict:
     root = options.get('data_root')
     if root is None or Path(root).resolve() == Path(record['data_root']).resolve():
         return record
-    found = read_own_set(root, own['layout'], own['seed'])
+    found = read_images(root, own['layout'])
     unknown = sorted(set(found.classes) - set(record['classes']))
     if unknown:
         raise DataError(

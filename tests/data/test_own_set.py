@@ -105,7 +105,8 @@ def test_copies_of_one_original_stay_together():
     assert all(len({validates[3 * g + k] for k in range(3)}) == 1 for g in range(10))
 
 
-def test_augmented_copies_are_known_by_their_names(make):
+@pytest.mark.parametrize('identical', [False, True])
+def test_augmented_copies_are_known_by_their_names(make, identical):
     root = make(cvat)
     path = root / 'annotations/instances_default.json'
 
@@ -114,6 +115,9 @@ def test_augmented_copies_are_known_by_their_names(make):
             new = f'{number // 5}_jpg.rf.{number}.jpg'
             (root / 'images' / image['file_name']).rename(root / 'images' / new)
             image['file_name'] = new
+        for number in (0, 5) if identical else ():
+            same, copy = (content['images'][n]['file_name'] for n in (number, number + 1))
+            shutil.copy(root / 'images' / same, root / 'images' / copy)
 
     edit(path, rename)
     own = read_own_set(root)

@@ -168,6 +168,13 @@ def test_other_folder(tmp_path, load, names, known):
         load(resumes=True, data_root=other)
 
 
+def test_other_folder_may_hold_a_test_split_alone(tmp_path, load, root):
+    load()
+    shutil.copytree(root / 'test', tmp_path / 'other/test')
+    cfg = recall(tmp_path, data_root=str(tmp_path / 'other'))
+    assert len(DATASETS.build(cfg.test_dataloader.dataset)) == 2
+
+
 def test_config_without_a_training_says_what_to_give(tmp_path):
     with pytest.raises(ValueError, match=r'work_dirs/my_photos/my_photos.py'):
         load_config(CONFIG)
