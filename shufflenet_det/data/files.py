@@ -23,6 +23,12 @@ def read_file(path: str | Path) -> bytes:
         return file.read()
 
 
+def names_in(folder: Path) -> list[str]:
+    """Sorted names of what a folder holds, apart from hidden files and what macOS adds to zips."""
+    names = os.listdir(folder) if folder.is_dir() else ()
+    return sorted(name for name in names if not name.startswith('.') and name != '__MACOSX')
+
+
 def alike(path: str | Path) -> str:
     """A file beside one that is missing, whose name differs in case or Unicode form; or ''."""
     path = Path(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from pathlib import Path
 from .annotations import Annotations, DataError
 from .check import read_annotations
 from .faults import Findings
-from .files import read_file
+from .files import names_in, read_file
 from .voc import SUFFIXES, list_of_ids, read_ids
-from .yolo import find_names, read_yolo
+from .yolo import find_names, holds_labels, read_yolo
 
 NAMES = dict(
     train=('train', 'training'), val=('val', 'valid', 'validation', 'dev'), test=('test', 'testing')
@@ -60,11 +59,11 @@ def split_of(name: str) -> str:
 
 
 def folders(root: Path, depth: int = 2) -> Iterator[Path]:
-    """A folder and those in it, hidden ones apart, in the order of their names."""
+    """A folder and those in it, those apart that `names_in` leaves out, in order."""
     yield root
-    for path in sorted(root.iterdir()) if depth else ():
-        if path.is_dir() and not path.name.startswith('.'):
-            yield from folders(path, depth - 1)
+    for name in names_in(root) if depth else ():
+        if (root / name).is_dir():
+            yield from folders(root / name, depth - 1)
 
 
 def _roboflow(root: Path) -> Iterator[Part]:
@@ -76,13 +75,19 @@ def _roboflow(root: Path) -> Iterator[Part]:
 
 
 def _coco(root: Path) -> Iterator[Part]:
-    for folder in (root, root / 'annotations'):
-        for path in sorted(folder.glob('*.json')):
-            if path.name != ROBOFLOW and _is_coco(path):
-                split = split_of(path.stem)
-                places = [f for f in folders(root) if split and split_of(f.name) == split]
-                places += [path.parent, *folders(root)]
+    for folder in folders(root, 1):
+        for name in names_in(folder):
+            path = folder / name
+            if path.suffix.lower() == '.json' and name != ROBOFLOW and _is_coco(path):
+                split = split_of(path.stem) or _split_below(root, folder)
+                places = [f for f in folders(root) if split and _split_below(root, f) == split]
+                places += [*folders(folder), *folders(root)]
                 yield Part(split, path, partial(_read_coco, path, places))
+
+
+def _split_below(root: Path, folder: Path) -> str:
+    """The split that a folder is of by its way from the root, whose last word counts."""
+    return next(filter(None, map(split_of, reversed(folder.relative_to(root).parts))), '')
 
 
 def _read_coco(path: Path, places: list[Path]) -> tuple[Annotations, Path]:
@@ -109,10 +114,17 @@ def _voc(root: Path) -> Iterator[Part]:
         if not names:
             continue
         images = next((root / f for f in IMAGE_FOLDERS if names & _stems(root / f, SUFFIXES)), root)
-        lists = {split: root / MAIN / f'{split}.txt' for split in NAMES}
-        ids = {s: list_of_ids(path, Findings()) for s, path in lists.items() if path.is_file()}
-        for split, own in (ids or {'': sorted(names)}).items():
+        for split, own in (_lists(root / MAIN) or {'': sorted(names)}).items():
             yield Part(split, folder, partial(_read_voc, own, folder, images))
+
+
+def _lists(folder: Path) -> dict[str, list[str]]:
+    """Split -> its ids; those of trainval.txt are of none, where no list is of train alone."""
+    paths = {split: folder / f'{name}.txt' for split, names in NAMES.items() for name in names
+             if (folder / f'{name}.txt').is_file()}  # fmt: skip
+    if 'train' not in paths and (folder / 'trainval.txt').is_file():
+        paths[''] = folder / 'trainval.txt'
+    return {split: list_of_ids(path, Findings()) for split, path in paths.items()}
 
 
 def _side_by_side(root: Path) -> Iterator[Part]:
@@ -130,44 +142,51 @@ def _read_voc(ids: list[str], folder: Path, images: Path) -> tuple[Annotations, 
 def _yolo(root: Path) -> Iterator[Part]:
     """Labels in labels/ for images in images/, or beside them where a file names the classes."""
     names = find_names(folders(root))
+    places = {folder: _label_folder(root, folder) for folder in folders(root, 3)}
+    apart = {texts for folder, texts in places.items() if texts != folder}
     parts: dict[str, list[tuple[str, Path | None]]] = {}
-    for folder in folders(root, 3):
-        way = folder.relative_to(root).parts
-        texts = _label_folder(root, way)
-        labelled = _stems(texts, ('.txt',))
-        images = {n: Path(n).stem for n in os.listdir(folder) if Path(n).suffix.lower() in SUFFIXES}
-        if not labelled & set(images.values()) or (texts == folder and names is None):
-            continue
-        parts.setdefault(next(filter(None, map(split_of, way)), ''), []).extend(
-            (Path(*way, name).as_posix(), texts / f'{stem}.txt' if stem in labelled else None)
-            for name, stem in sorted(images.items())
-        )
+    for folder, texts in places.items():
+        if folder not in apart and (names or texts != folder):
+            labels = _label_files(root, folder, texts)
+            if any(path for _, path in labels):
+                parts.setdefault(_split_below(root, folder), []).extend(labels)
     for split, labels in parts.items():
-        yield Part(split, names or root, partial(_read_yolo, root, labels, names))
+        where = names[0] if names else root
+        yield Part(split, where, partial(_read_yolo, root, labels, names))
 
 
-def _label_folder(root: Path, way: tuple[str, ...]) -> Path:
+def _label_files(root: Path, folder: Path, texts: Path) -> list[tuple[str, Path | None]]:
+    """Each image of a folder, or where it is missing, its path without suffix; and its labels."""
+    paths = {Path(n).stem: texts / n for n in names_in(texts) if Path(n).suffix.lower() == '.txt'}
+    images = {n: Path(n).stem for n in names_in(folder) if Path(n).suffix.lower() in SUFFIXES}
+    alone = paths.keys() - set(images.values())
+    images |= {stem: stem for stem in alone if holds_labels(paths[stem])}
+    way = folder.relative_to(root)
+    return [((way / n).as_posix(), paths.get(stem)) for n, stem in sorted(images.items())]
+
+
+def _label_folder(root: Path, folder: Path) -> Path:
     """That of the images in a folder: its way with the last images/ as labels/, if it is there."""
-    if 'images' in way:
-        last = len(way) - 1 - way[::-1].index('images')
-        labels = root.joinpath(*way[:last], 'labels', *way[last + 1 :])
-        if labels.is_dir():
-            return labels
-    return root.joinpath(*way)
+    way = folder.relative_to(root).parts
+    last = max((i for i, name in enumerate(way) if name.lower() == 'images'), default=None)
+    if last is None:
+        return folder
+    above = root.joinpath(*way[:last])
+    labels = (above / name for name in names_in(above) if name.lower() == 'labels')
+    return next(filter(Path.is_dir, (path.joinpath(*way[last + 1 :]) for path in labels)), folder)
 
 
-def _read_yolo(root: Path, labels: list, names: Path | None) -> tuple[Annotations, Path]:
+def _read_yolo(root: Path, labels: list, names: list[Path]) -> tuple[Annotations, Path]:
     return read_yolo(root, labels, names), root
 
 
 def _stems(folder: Path, suffixes: tuple[str, ...]) -> set[str]:
-    names = os.listdir(folder) if folder.is_dir() else ()
-    return {Path(n).stem for n in names if Path(n).suffix.lower() in suffixes}
+    return {Path(n).stem for n in names_in(folder) if Path(n).suffix.lower() in suffixes}
 
 
 LAYOUTS = {
     'roboflow': Layout('train/, valid/, test/, each with _annotations.coco.json', _roboflow),
-    'coco': Layout('annotations/*.json or *.json, and images/ or a folder of each split', _coco),
+    'coco': Layout('*.json, also in a folder below, and images/ or a folder of each split', _coco),
     'voc': Layout('Annotations/*.xml, JPEGImages/ or images/, ImageSets/Main/*.txt', _voc),
     'labelimg': Layout('images and .xml side by side, also in train/, valid/, test/',
                        _side_by_side),
@@ -198,7 +217,11 @@ def find_parts(root: Path, layout: str | None = None) -> tuple[str, list[Part]]:
     rows = LAYOUTS if layout is None else {layout: LAYOUTS[layout]}
     found = {name: parts for name, row in rows.items() if (parts := list(row.find(root)))}
     if not found:
-        raise DataError(f'{root}: no annotations in it; looked for {shapes}')
+        deeper = (
+            f for f in folders(root) for row in rows.values() if f != root and any(row.find(f))
+        )
+        below = next((f', but in {folder}, which can be given' for folder in deeper), '')
+        raise DataError(f'{root}: no annotations in it{below}; looked for {shapes}')
     if len(found) > 1:
         where = ', '.join(f'{name} ({parts[0].annotations})' for name, parts in found.items())
         raise DataError(

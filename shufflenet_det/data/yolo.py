@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import yaml
 
 from .annotations import Annotations, DataError
-from .files import read_file
+from .files import names_in, read_file
 from .pixels import read_image
 from .reader import annotations_of
 from .values import class_name, is_finite, number, whole
+from .voc import SUFFIXES
 
 YAML = ('.yaml', '.yml')
-NAMES = ('data.yaml', 'dataset.yaml', '*.yaml', '*.yml', '*classes.txt', '*.names')
+NAMES = ('data.yaml', 'dataset.yaml', '*.yaml', '*.yml', '*classes.txt', '*.names', '*.labels')
 """Files with the names of classes, the likeliest first."""
 LINE = 'a line is CLASS X Y WIDTH HEIGHT or CLASS X1 Y1 X2 Y2 X3 Y3 ..., fractions of the image'
 OUTSIDE = 0.01
@@ -28,7 +30,7 @@ OUTSIDE = 0.01
 
 
 def read_yolo(
-    root: str | Path, labels: Sequence[tuple[str, Path | None]], names_file: Path | None
+    root: str | Path, labels: Sequence[tuple[str, Path | None]], names_files: Sequence[Path]
 ) -> Annotations:
     """Images, annotations and categories as those of a COCO file; polygons become their boxes.
 
@@ -36,12 +38,14 @@ def read_yolo(
         root: Folder of the set.
         labels: Path of each image below ``root``, and its label file. An image without one is left
             out; one whose file is empty has no object.
-        names_file: YAML with the key ``names``, or a text file with one name a line.
+        names_files: YAML with the key ``names``, or text files with one name a line.
 
     Raises:
         DataError: Naming the file, and the line, that is missing or cannot be read.
     """
-    names = read_names(names_file, root)
+    _refuse_missing(root, labels)
+    names = read_names(names_files, root)
+    posed = any(path.suffix.lower() in YAML and _has_key('kpt_shape', path) for path in names_files)
     raw = dict(images=[], annotations=[], categories=[])
     raw['categories'] = [dict(id=label, name=name) for label, name in names.items()]
     for file, path in labels:
@@ -50,7 +54,7 @@ def read_yolo(
         width, height = _size(Path(root, file))
         image_id = len(raw['images']) + 1
         raw['images'].append(dict(id=image_id, file_name=file, width=width, height=height))
-        for label, (x1, y1, x2, y2) in _objects(path, names):
+        for label, (x1, y1, x2, y2) in _objects(path, names, posed):
             box = [x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height]
             raw['annotations'].append(dict(
                 id=len(raw['annotations']) + 1, image_id=image_id, category_id=label, bbox=box,
@@ -63,28 +67,64 @@ def read_yolo(
     return found
 
 
-def find_names(folders: Iterable[Path]) -> Path | None:
-    """The likeliest file with the names of classes; None where there is none."""
+def _refuse_missing(root: str | Path, labels: Sequence[tuple[str, Path | None]]) -> None:
+    missing = [(file, path) for file, path in labels if path and not Path(root, file).is_file()]
+    if missing:
+        file, path = missing[0]
+        raise DataError(
+            f'{root}: images of {len(missing)} label files are missing; for {path} it is {file} '
+            f'with {", ".join(SUFFIXES)}. Put them there, or take the label files away'
+        )
+
+
+def holds_labels(path: Path) -> bool:
+    """Whether the first line of a file is one of a label file."""
+    words = read_file(path).decode('latin-1').partition('\n')[0].split() if path.is_file() else ()
+    return len(words) > 4 and all(number(word) is not None for word in words)
+
+
+def find_names(folders: Iterable[Path]) -> list[Path]:
+    """Files with the names of classes: the likeliest, then those of its name in other folders."""
     folders = list(folders)
-    found = (path for name in NAMES for folder in folders for path in sorted(folder.glob(name)))
-    return next((path for path in found if path.suffix not in YAML or _speaks_of_names(path)), None)
+    for pattern in NAMES:
+        found = [folder / n for folder in folders for n in names_in(folder)
+                 if fnmatch(n.lower(), pattern) and _has_names(folder / n)]  # fmt: skip
+        if found:
+            return [path for path in found if path.name == found[0].name]
+    return []
 
 
-def _speaks_of_names(path: Path) -> bool:
-    return bool(re.search(rb'^\s*["\']?names["\']?\s*:', read_file(path), re.MULTILINE))
+def _has_names(path: Path) -> bool:
+    return path.suffix.lower() not in YAML or _has_key('names', path)
 
 
-def read_names(path: Path | None, root: str | Path) -> dict[int, str]:
+def _has_key(key: str, path: Path) -> bool:
+    return bool(re.search(rf'^\s*["\']?{key}["\']?\s*:'.encode(), read_file(path), re.MULTILINE))
+
+
+def read_names(paths: Sequence[Path], root: str | Path) -> dict[int, str]:
     """Label -> name of the class.
 
     Raises:
-        DataError: Naming the file that is missing, cannot be read or has no names.
+        DataError: Naming the file that is missing, cannot be read, has no names, or others.
     """
-    if path is None:
+    if not paths:
         raise DataError(
             f'{root}: labels without names of their classes; put data.yaml (names: [cat, dog]) or '
             'classes.txt (one name a line) beside them'
         )
+    names: dict[int, str] = {}
+    for path in paths:
+        for label, name in _names_in(path).items():
+            if names.setdefault(label, name) != name:
+                raise DataError(
+                    f'{path}: class {label} is {name!r}, but {names[label]!r} in {paths[0]}; '
+                    'number the labels in one way, and keep one of these files'
+                )
+    return names
+
+
+def _names_in(path: Path) -> dict[int, str]:
     try:
         text = read_file(path).decode('utf-8-sig')
         names = _yaml_names(text) if path.suffix.lower() in YAML else text.strip().splitlines()
@@ -117,8 +157,14 @@ def _size(image: Path) -> tuple[int, int]:
         raise DataError(str(error)) from error
 
 
-def _objects(path: Path, names: dict[int, str]) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """Label of each object, and its left, upper, right and lower edge as fractions."""
+def _objects(
+    path: Path, names: dict[int, str], posed: bool
+) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """Label of each object, and its left, upper, right and lower edge as fractions.
+
+    Args:
+        posed: Whether keypoints follow each box.
+    """
     try:
         lines = read_file(path).decode('utf-8-sig').splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -126,13 +172,13 @@ def _objects(path: Path, names: dict[int, str]) -> Iterator[tuple[int, tuple[flo
     for index, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield _object(line, names)
+                yield _object(line.split()[: 5 if posed else None], names)
             except ValueError as error:
                 raise DataError(f'{path}, line {index}: {line.strip()!r:.80}: {error}') from error
 
 
-def _object(line: str, names: dict[int, str]) -> tuple[int, tuple[float, ...]]:
-    label, *values = map(number, line.split())
+def _object(words: Sequence[str], names: dict[int, str]) -> tuple[int, tuple[float, ...]]:
+    label, *values = map(number, words)
     polygon = len(values) >= 6 and len(values) % 2 == 0
     if not (polygon or len(values) == 4) or not all(map(is_finite, (label, *values))):
         raise ValueError(LINE)

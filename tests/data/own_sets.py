@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import yaml
+
 from shufflenet_det.data import generate
 from shufflenet_det.data.demo_voc import write_voc
 
@@ -45,6 +47,35 @@ def coco(root: Path) -> None:
     generate(root, num_train=IMAGES, num_val=VALIDATE)
 
 
+def coco_below(root: Path) -> None:
+    """annotations/ for all splits; the images of each in images/ of its folder."""
+    coco(root)
+    for split in ('train', 'val'):
+        _move(root / split, root / split / 'images')
+
+
+def fiftyone(root: Path) -> None:
+    """train/ and val/, each with labels.json and data/."""
+    coco(root)
+    for split in ('train', 'val'):
+        _move(root / split, root / split / 'data')
+        (root / f'annotations/instances_{split}.json').rename(root / split / 'labels.json')
+
+
+def windows(root: Path) -> None:
+    """As of CVAT, with the folder of the images in front of their names."""
+    cvat(root)
+    path = root / 'annotations/instances_default.json'
+    path.write_text(path.read_text().replace('"file_name": "', '"file_name": "images\\\\'))
+
+
+def _move(old: Path, new: Path) -> None:
+    """Move a folder, into one of its own name too."""
+    old.rename(old.with_name('moved'))
+    new.parent.mkdir(parents=True, exist_ok=True)
+    old.with_name('moved').rename(new)
+
+
 def voc(root: Path) -> None:
     """Annotations/, JPEGImages/ and lists of train and val."""
     demo = generate(root.parent / f'{root.name}_made', num_train=IMAGES, num_val=VALIDATE)
@@ -56,6 +87,19 @@ def voc_without_lists(root: Path) -> None:
     """Annotations/ and JPEGImages/ only."""
     voc(root)
     shutil.rmtree(root / 'ImageSets')
+
+
+def voc_with_valid(root: Path) -> None:
+    """The list of val is valid.txt."""
+    voc(root)
+    (root / 'ImageSets/Main/val.txt').rename(root / 'ImageSets/Main/valid.txt')
+
+
+def voc_with_trainval(root: Path) -> None:
+    """Lists of trainval and test only."""
+    voc(root)
+    for old, new in (('train', 'trainval'), ('val', 'test')):
+        (root / f'ImageSets/Main/{old}.txt').rename(root / f'ImageSets/Main/{new}.txt')
 
 
 def labelimg(root: Path) -> None:
@@ -90,6 +134,28 @@ def yolo(root: Path) -> None:
     (root / 'data.yaml').write_text(f'train: ../train/images\nnc: {len(names)}\nnames: {names}\n')
 
 
+def yolo_upper_case(root: Path) -> None:
+    """A folder in the way whose name speaks of a split; Images/*.JPG and Labels/*.TXT."""
+    yolo(root)
+    for split in ('train', 'valid'):
+        for old, suffix in (('images', '.JPG'), ('labels', '.TXT')):
+            for path in list((root / split / old).iterdir()):
+                path.rename(path.with_suffix(suffix))
+            _move(root / split / old, root / 'test-project' / split / old.title())
+        (root / split).rmdir()
+
+
+def darknet(root: Path) -> None:
+    """train/ and valid/, each with images, labels and _darknet.labels."""
+    yolo(root)
+    names = yaml.safe_load((root / 'data.yaml').read_text())['names']
+    for split in ('train', 'valid'):
+        for path in list((root / split).glob('*/*')):
+            path.rename(root / split / path.name)
+        (root / split / '_darknet.labels').write_text('\n'.join(names))
+    (root / 'data.yaml').unlink()
+
+
 def yolo_beside(root: Path) -> None:
     """Images, labels and classes.txt in one folder, one image without a label."""
     content, images = _demo(root)
@@ -120,11 +186,18 @@ SETS = {
     roboflow: ('roboflow', 6, 2, 2),
     cvat: ('coco', 7, 3, 3),
     coco: ('coco', 10, 4, 4),
+    coco_below: ('coco', 10, 4, 4),
+    fiftyone: ('coco', 10, 4, 4),
+    windows: ('coco', 7, 3, 3),
     voc: ('voc', 10, 4, 4),
+    voc_with_valid: ('voc', 10, 4, 4),
+    voc_with_trainval: ('voc', 10, 4, 4),
     voc_without_lists: ('voc', 11, 3, 3),
     labelimg: ('labelimg', 11, 3, 3),
     roboflow_voc: ('labelimg', 10, 4, 4),
     yolo: ('yolo', 10, 4, 4),
+    yolo_upper_case: ('yolo', 10, 4, 4),
+    darknet: ('yolo', 10, 4, 4),
     yolo_beside: ('yolo', 7, 3, 3),
 }
 """What makes a set -> its layout, and how many images train, validate and test."""

@@ -53,6 +53,17 @@ def test_coco_files_of_a_set_have_no_fault(make, write):
         assert [c['name'] for c in found.content['categories']] == list(own.classes)
 
 
+@pytest.mark.parametrize('write', SETS, ids=lambda write: write.__name__)
+def test_what_macos_adds_is_not_read(make, write):
+    root = make(write)
+    before = read_own_set(root)
+    for path in [path for path in root.rglob('*') if path.is_file()]:
+        for added in (path, root / '__MACOSX' / path.relative_to(root)):
+            added.parent.mkdir(parents=True, exist_ok=True)
+            added.with_name(f'._{path.name}').write_bytes(b'\x00\x05\x16\x07Mac OS X\xb0')
+    assert read_own_set(root) == before
+
+
 def test_boxes_and_names_are_those_of_the_file(make):
     root = make(cvat)
     content = json.loads((root / 'annotations/instances_default.json').read_text())
@@ -124,6 +135,12 @@ def test_augmented_copies_are_known_by_their_names(make, identical):
     assert {i.file.partition('.')[0] for i in own.images['train']}.isdisjoint(
         i.file.partition('.')[0] for i in own.images['val']
     )
+
+
+def test_annotations_in_a_folder_below_are_pointed_at(make):
+    root = make(roboflow)
+    with pytest.raises(DataError, match=f'no annotations in it, but in {root}, which'):
+        read_own_set(root.parent)
 
 
 def test_folder_without_annotations_shows_the_layouts(tmp_path):

@@ -65,6 +65,43 @@ def test_a_polygon_becomes_its_box(root):
     )
 
 
+def test_keypoints_behind_a_box_are_not_read(root):
+    before = read_own_set(root)
+    for path in root.glob('*/labels/*.txt'):
+        lines = path.read_text().splitlines()
+        path.write_text('\n'.join(f'{line} 0.01 0.01 0.99 0.99' for line in lines))
+    (root / 'data.yaml').write_text(f'{(root / "data.yaml").read_text()}kpt_shape: [2, 2]\n')
+    assert read_own_set(root) == before
+
+
+@pytest.mark.parametrize('suffix', ['.heic', None])
+def test_label_file_without_an_image_is_refused(root, suffix):
+    for path in (root / 'train/images').glob('*'):
+        path.rename(path.with_suffix(suffix)) if suffix else path.unlink()
+    with pytest.raises(DataError, match='of 10 label files are missing.*train/labels/000001.txt'):
+        read_own_set(root)
+
+
+def test_texts_without_an_image_are_no_labels(tmp_path):
+    yolo_beside(tmp_path / 'set')
+    before = read_own_set(tmp_path / 'set')
+    (tmp_path / 'set/README.roboflow.txt').write_text('2024 8 10 3 5 images\n')
+    (tmp_path / 'set/train.txt').write_text('obj/1.jpg\n')
+    assert read_own_set(tmp_path / 'set') == before
+
+
+@pytest.mark.parametrize('names, known', [(['disk', 'cat', 'cow'], False), (['disk'], True)])
+def test_files_with_names_must_agree(tmp_path, names, known):
+    yolo_beside(tmp_path / 'set')
+    (tmp_path / 'set/valid').mkdir()
+    (tmp_path / 'set/valid/classes.txt').write_text('\n'.join(names))
+    if known:
+        assert read_own_set(tmp_path / 'set').layout == 'yolo'
+        return
+    with pytest.raises(DataError, match=r"valid/classes.txt: class 1 is 'cat', but 'ring' in "):
+        read_own_set(tmp_path / 'set')
+
+
 def test_an_empty_file_is_an_image_without_objects_and_none_is_no_image(root):
     empty, absent = sorted((root / 'train/labels').iterdir())[:2]
     empty.write_text('')
