@@ -95,7 +95,7 @@ def _tensor(boxes: object) -> torch.Tensor:
 
 @torch.no_grad()
 def cpu_ms(detector: torch.nn.Module, dataset: Sequence) -> float:
-    """Median CPU milliseconds of ``test_step`` with one picture; other processes do not count."""
+    """Median CPU milliseconds of ``test_step`` with one picture; work beside it makes them more."""
     times = []
     for index in range(min(TIMED_IMAGES + 1, len(dataset))):
         batch = pseudo_collate([dataset[index]])

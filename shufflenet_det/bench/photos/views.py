@@ -21,8 +21,9 @@ def accuracy_tables(result: Mapping) -> Iterator[Table]:
         yield Table(
             data,
             f'{data}: figures of the test split after the last epoch, mean over the seeds; '
-            'proposals: share of the objects that the first of them cover at IoU .5; CPU ms: one '
-            'thread, from a resized picture to its boxes.',
+            '+-: standard deviation of AP over them; proposals: share of the objects that the '
+            'first of them cover at IoU .5; CPU ms: one thread, from a resized picture to its '
+            'boxes, beside other work; macs: of a square picture.',
             ('detector', 'seeds', 'epochs', 'AP', '+-', *FIGURES[1:], 'AP of val', '100 proposals',
              '300 proposals', 'CPU ms', 'M macs', 'M parameters', 'training, CPU s', 'lost'),
             tuple(rows),

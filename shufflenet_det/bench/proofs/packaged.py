@@ -116,7 +116,8 @@ def tables(result: Mapping) -> list[Table]:
     )
     cells = tuple((c['name'], c['drawn'], c['right'], c['found']) for c in result['smear'])
     return [
-        Table('packaged', f'On the {result["images"]} photographs of the test split.',
+        Table('packaged', f'On the {result["images"]} photographs of the test split; MiB of '
+              "PyTorch: the checkpoint, with the optimizer's state and both sets of weights.",
               ('form', 'MiB', 'AP', 'AP50'), rows),
         Table('smear', 'In the smear that `tools/draw_smear.py` draws; a cell is found where a box '
               f'of its class covers it with IoU {IOU} and scores {SCORE}.',

@@ -72,10 +72,10 @@ def alone(source: str, ours: str, records: Records) -> str:
 
 
 def alone_far(records: Records) -> str:
-    """The points that move AP by .02 or more, the largest first."""
+    """The points that move AP by .03 or more, the largest first."""
     found = _alone(records)
     effects = {step: ap - found[RECIPE] for step, ap in found.items()}
-    far = sorted((e, step) for step, e in effects.items() if abs(e) >= 0.02)
+    far = sorted((e, step) for step, e in effects.items() if abs(e) >= 0.03)
     return listed(f'{step} ({"+" if e > 0 else "-"}{share(abs(e))})' for e, step in far)
 
 
@@ -103,6 +103,21 @@ def forward_ms(records: Records) -> str:
     ms = {name: [row['cpu_ms'] for row in rows if row['config'] == config]
           for config, name in DETECTORS.items()}  # fmt: skip
     return listed(f'{name} {span(values, ".0f", " ms")}' for name, values in ms.items() if values)
+
+
+def _one_network(records: Records) -> list[Mapping]:
+    return [row for row in records['photos_precision']['rows'] if 'error' not in row]
+
+
+def forward_ms_again(records: Records) -> str:
+    """CPU ms of one network in several measurements."""
+    return span((row['cpu_ms'] for row in _one_network(records)), '.0f', ' ms')
+
+
+def seeds(records: Records) -> str:
+    """AP of the test split of trainings that are equal but for their seed."""
+    aps = [row['test']['AP'] for row in _one_network(records) if row['step'] == 'bfloat16']
+    return f'{share(min(aps))} to {share(max(aps))}'
 
 
 def peak(data: str, records: Records) -> str:
@@ -197,6 +212,8 @@ FIGURES: dict[str, Figure] = {
     ),
     'whole-overfit': overfit,
     'photos-ms': forward_ms,
+    'photos-ms-again': forward_ms_again,
+    'photos-seeds': seeds,
     'photos-peers': peers,
     'frontier': frontier,
 }
