@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.checkpoints.published import PUBLISHED
-from shufflenet_det.deploy.drawing import contact_sheet
+from shufflenet_det.deploy.drawing import check_sheet, contact_sheet
 from shufflenet_det.deploy.predict import load_predictor
 from shufflenet_det.deploy.sinks import SINKS, Pictures, open_sinks, usual_sinks
 from shufflenet_det.deploy.sources import KINDS, open_source
@@ -55,10 +55,12 @@ def with_bar(frames: Iterator[Found], length: int | None) -> Iterator[Found]:
 def main() -> None:
     args = parse_args()
     source = open_source(args.source)
+    names = args.write or usual_sinks(source)
+    if args.sheet:
+        check_sheet(args.sheet, names)
     predictor = load_predictor(
         args.model or args.config, args.checkpoint or args.weights, args.device, args.size
     )
-    names = args.write or usual_sinks(source)
     sinks = open_sinks(names, args.out_dir, source, predictor.classes)
     times = detect(
         predictor, source, sinks, args.score_thr, lambda frames: with_bar(frames, source.length)

@@ -38,6 +38,19 @@ def replace_file(path: str | Path, content: bytes | str) -> None:
     _sync_folder(path.parent)
 
 
+def check_folder(path: str | Path) -> None:
+    """Refuse what is no folder to write to, and what cannot be made one.
+
+    Raises:
+        NotADirectoryError, PermissionError: Naming the file, or the folder that is closed.
+    """
+    there = next(part for part in (Path(path), *Path(path).parents) if part.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(f'{there}: is a file, not a folder; choose another --out-dir')
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f'{there}: this user may not write here; choose another --out-dir')
+
+
 def _sync_folder(folder: Path) -> None:
     """Flush the names in a folder, where its file system can; the file is in place either way."""
     try:

@@ -15,7 +15,10 @@ from PIL import Image, PngImagePlugin
 from shufflenet_det.checkpoints.atomic import replace_file
 
 MARK = 'shufflenet_det detections'
-"""In the PNG field Software of every picture: what carries it may be overwritten."""
+"""In PNG's Software, behind a video and first in JSON: what carries it may be overwritten."""
+
+BEHIND = b'JUNK' + (len(MARK) + 1).to_bytes(4, 'little') + MARK.encode() + b' '
+"""A chunk of RIFF that players skip."""
 
 GOLDEN = 0.618
 """Turn of the hue from class to class: neighbours differ most."""
@@ -55,11 +58,14 @@ def write_picture(path: str | Path, picture: ndarray) -> None:
         FileExistsError: If a file that is no such picture is there.
         OSError: If it cannot be written.
     """
-    path = Path(path)
+    _write(Path(path), Image.fromarray(picture[..., ::-1]), compress_level=3)
+
+
+def _write(path: Path, image: Image.Image, **options) -> None:
     check_free(path)
     fields, out = PngImagePlugin.PngInfo(), io.BytesIO()
     fields.add_text('Software', MARK)
-    Image.fromarray(picture[..., ::-1]).save(out, 'PNG', pnginfo=fields, compress_level=3)
+    image.save(out, 'PNG', pnginfo=fields, **options)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, out.getvalue())
 
@@ -68,23 +74,28 @@ def check_free(path: Path) -> None:
     """Refuse what is not ours to overwrite.
 
     Raises:
-        FileExistsError: If a file that is no picture of detections is there, or a folder.
+        FileExistsError: If a folder is there, or a file that no earlier run wrote.
     """
-    if path.exists() and not is_drawn(path):
+    if path.exists() and not is_ours(path):
         raise FileExistsError(
-            f'{path}: is there and is no picture of detections; choose another --out-dir'
+            f'{path}: is there and is of no earlier run; choose another name or --out-dir'
         )
 
 
-def is_drawn(path: Path) -> bool:
-    """Whether a file is a picture that `write_picture` wrote."""
-    if path.suffix.lower() != '.png' or not path.is_file():
-        return False
+def is_ours(path: Path) -> bool:
+    """Whether an earlier run wrote this picture, video or JSON."""
+    suffix = path.suffix.lower() if path.is_file() else ''
     try:
-        with Image.open(path) as image:
-            return image.info.get('Software') == MARK
+        if suffix == '.png':
+            with Image.open(path) as image:
+                return image.info.get('Software') == MARK
+        if suffix in ('.avi', '.json'):
+            with path.open('rb') as file:
+                file.seek(max(0, path.stat().st_size - len(BEHIND)) if suffix == '.avi' else 0)
+                return MARK.encode() in file.read(2 * len(BEHIND))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
+        pass
+    return False
 
 
 def contact_sheet(
@@ -94,7 +105,7 @@ def contact_sheet(
 
     Args:
         pictures: Image files, row by row.
-        out_file: The PNG.
+        out_file: The PNG; as `check_sheet`.
         columns: Pictures in a row.
         side: Longer side of each, in px.
 
@@ -108,7 +119,22 @@ def contact_sheet(
     tiles = [fit(cv2.imread(str(path)), (side, side), 255) for path in pictures]
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
-    Image.fromarray(np.vstack(rows)[..., ::-1]).quantize(128).save(out_file, optimize=True)
+    sheet = Image.fromarray(np.vstack(rows)[..., ::-1])
+    _write(Path(out_file), sheet.quantize(128), optimize=True)
+
+
+def check_sheet(path: str | Path, sinks: Sequence[str]) -> None:
+    """Refuse a name that `contact_sheet` should not write.
+
+    Raises:
+        ValueError: If it does not end in .png, or nothing is drawn for it.
+        FileExistsError: As `check_free`.
+    """
+    if Path(path).suffix.lower() != '.png':
+        raise ValueError(f'{path}: a sheet is a PNG; give it a name that ends in .png')
+    if 'pictures' not in sinks:
+        raise ValueError(f'{path}: there is no picture to put on the sheet; take --write pictures')
+    check_free(Path(path))
 
 
 def fit(image: ndarray, size: tuple[int, int], border: int = 0) -> ndarray:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 
-from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import check_folder, replace_file
 from shufflenet_det.data.coco import coco_results
 
-from .drawing import check_free, draw, fit, write_picture
-from .sources import Source, picture_names
+from .drawing import BEHIND, MARK, check_free, draw, fit, write_picture
+from .sources import Part, Source
 from .stream import Found
 
 STILLS_PER_SECOND = 2.0
@@ -52,6 +53,12 @@ class Pictures:
         self.names = picture_names(source.parts)
         for name in self.names.values():
             check_free(self._path(name))
+        for part in source.parts:
+            if part.rate and (out_dir / part.name).is_file():
+                raise FileExistsError(
+                    f'{out_dir / part.name}: is a file, where the pictures of a video of this name '
+                    'belong; choose another --out-dir'
+                )
 
     def _path(self, name: str) -> Path:
         return self.out_dir / f'{name}.png'
@@ -70,18 +77,17 @@ class Video:
     """detections.avi, Motion JPEG: all frames in the size of the first.
 
     Raises:
-        FileExistsError: If it is what is being read, or a folder.
+        FileExistsError: If it is what is being read, a folder, or a video that is not ours.
     """
 
     def __init__(self, out_dir: Path, source: Source, classes: Sequence[str]) -> None:
         self.path, self.classes = out_dir / 'detections.avi', classes
         self.rate = source.rate or STILLS_PER_SECOND
-        self.writer, self.size = None, None
-        self.growing = out_dir / 'detections.part.avi'
-        given = {Path(part.path).absolute() for part in source.parts}
-        if {self.path.absolute(), self.growing.absolute()} & given:
+        self.writer, self.size, self.count = None, None, 0
+        self.growing = out_dir.absolute() / f'detections.{os.getpid()}.part.avi'
+        if self.path.resolve() in {Path(part.path).resolve() for part in source.parts}:
             raise FileExistsError(f'{self.path}: is being read; choose another --out-dir')
-        _check_no_folder(self.path)
+        check_free(self.path)
 
     def take(self, found: Found) -> None:
         """Draw and append."""
@@ -98,27 +104,41 @@ class Video:
                 )
         same = picture.shape[1::-1] == self.size
         self.writer.write(picture if same else fit(picture, self.size))
+        self.count += 1
 
     def close(self) -> None:
-        """Move the video to its place."""
-        if self.writer is not None:
-            self.writer.release()
-            if self.growing.exists():
-                os.replace(self.growing, self.path)
+        """Move the video to its place.
+
+        Raises:
+            OSError: If not all frames could be written, which OpenCV itself does not say.
+        """
+        if not self.count:
+            return
+        self.writer.release()
+        if cv2.VideoCapture(str(self.growing)).get(cv2.CAP_PROP_FRAME_COUNT) < self.count:
+            raise OSError(
+                f'{self.growing}: not all of {self.count} frames could be written; free disk space '
+                'or choose another --out-dir, then run it again'
+            )
+        with self.growing.open('ab') as file:
+            file.write(BEHIND)
+        os.replace(self.growing, self.path)
 
 
 class CocoJson:
     """detections.json: images, categories, and annotations with a score; boxes in px.
 
     Raises:
-        FileExistsError: If it is a folder.
+        FileExistsError: If it is a folder, or another file than an earlier run's.
     """
 
     def __init__(self, out_dir: Path, source: Source, classes: Sequence[str]) -> None:
         self.path = out_dir / 'detections.json'
-        _check_no_folder(self.path)
+        check_free(self.path)
         categories = [dict(id=i, name=name) for i, name in enumerate(classes)]
-        self.coco = dict(images=[], annotations=[], categories=categories)
+        self.coco = dict(
+            info=dict(description=MARK), images=[], annotations=[], categories=categories
+        )
 
     def take(self, found: Found) -> None:
         """Add an image and its detections."""
@@ -177,15 +197,21 @@ def open_sinks(
     """Sinks by name.
 
     Raises:
-        NotADirectoryError: If out_dir is a file.
+        NotADirectoryError, PermissionError: If out_dir is a file, or not to be written to.
         OSError: As the sinks, before anything is written.
     """
     out_dir = Path(out_dir)
-    if out_dir.exists() and not out_dir.is_dir():
-        raise NotADirectoryError(f'{out_dir}: is a file, not a folder; choose another --out-dir')
+    if set(names) != {'window'}:
+        check_folder(out_dir)
     return [SINKS[name](out_dir, source, classes) for name in names]
 
 
-def _check_no_folder(path: Path) -> None:
-    if path.is_dir():
-        raise FileExistsError(f'{path}: is a folder; choose another --out-dir')
+def picture_names(parts: Sequence[Part]) -> dict[str, str]:
+    """Of each image's name a name without suffix that no other has: a of a.jpg, unless there is a
+    second a; frames of videos are named already.
+    """
+    names = [part.name for part in parts if part.rate is None]
+    stems = {name: name.rpartition('.')[0] or name for name in names}
+    taken = Counter(text.casefold() for text in (*stems.values(), *names))
+    return {name: stem if taken[stem.casefold()] == 1 + (stem == name) else name
+            for name, stem in stems.items()}  # fmt: skip

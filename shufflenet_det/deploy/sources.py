@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from shufflenet_det.data.pixels import read_image
 
-from .drawing import is_drawn
+from .drawing import is_ours
 
 IMAGE_SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
@@ -82,13 +82,15 @@ class Capture:
         capture.release()
 
     def _capture(self) -> cv2.VideoCapture:
-        return cv2.VideoCapture(int(self.path) if self.path.isdecimal() else self.path)
+        if self.path.isdecimal():
+            return cv2.VideoCapture(min(int(self.path), 2**31 - 1))  # it takes a C int
+        return cv2.VideoCapture(self.path)
 
     def frames(self) -> Iterator[Frame]:
         """Its frames in order, until it ends.
 
         Raises:
-            ValueError: If it cannot be opened; after the last frame, if it states more.
+            ValueError: If it cannot be opened or has none; after the last, if it states more.
         """
         capture, count = self._capture(), 0
         try:
@@ -99,6 +101,8 @@ class Capture:
                 yield Frame(f'{self.name}/{count:06}', read[1], still=False)
         finally:
             capture.release()
+        if not count:
+            raise ValueError(f'{self.path}: a video without a frame; record or download it again')
         if self.length and count < self.length - max(1, SLACK * self.length):
             raise ValueError(
                 f'{self.path}: breaks off after {count} of {self.length} frames; those are kept'
@@ -107,6 +111,8 @@ class Capture:
     def _closed(self) -> str:
         if self.path.isdecimal():
             return f'camera {self.path}: there is none, or another program has it; 0 is the first'
+        if self.path.startswith(STREAMS):
+            return f'{self.path}: no stream answers; check the address, and that it is running'
         return f'{self.path}: OpenCV cannot open it; it is cut, no video, or of an unknown coding'
 
 
@@ -176,7 +182,7 @@ def find_images(path: str | Path) -> list[Path]:
 
 def _below(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     found = sorted(p for p in folder.rglob('*') if p.suffix.lower() in suffixes and p.is_file())
-    found = [path for path in found if not is_drawn(path)]
+    found = [path for path in found if not is_ours(path)]
     if not found:
         raise FileNotFoundError(
             f'no image at {folder}: give an image file or a folder with files that end in '
@@ -186,9 +192,14 @@ def _below(folder: Path, suffixes: Sequence[str]) -> list[Path]:
 
 
 def _matching(pattern: str) -> list[Part]:
-    found = sorted(Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
+    paths = map(Path, glob.glob(pattern, recursive=True))
+    paths = sorted(paths, key=lambda path: -len(path.parts))  # ** follows links, also in a circle
+    once = {path.parent.resolve() / path.name: path for path in paths if path.is_file()}
+    found = sorted(path for path in once.values() if not is_ours(path))
     if not found:
-        raise FileNotFoundError(f'{pattern}: no file matches; put quotes around the pattern')
+        raise FileNotFoundError(
+            f'{pattern}: no file matches; put quotes around it; what was drawn does not count'
+        )
     fixed = takewhile(lambda part: not glob.has_magic(part), Path(pattern).parent.parts)
     return _parts(found, Path(*fixed))
 
@@ -233,18 +244,7 @@ KINDS = (
     Kind(f'a stream ({", ".join(STREAMS)}...)', lambda text: text.startswith(STREAMS),
          lambda text: [Capture(text, 'stream')]),
     Kind('an image or a video', lambda text: Path(text).is_file(), _file),
-    Kind('a folder', lambda text: Path(text).is_dir(), _folder),
+    Kind('a folder', os.path.isdir, _folder),
     Kind("a pattern like 'shots/**/*.jpg'", glob.has_magic, _matching),
 )  # fmt: skip
 """In the order in which they are tried."""
-
-
-def picture_names(parts: Sequence[Part]) -> dict[str, str]:
-    """Of each image's name a name without suffix that no other has: a of a.jpg, unless there is a
-    second a; frames of videos are named already.
-    """
-    names = [part.name for part in parts if part.rate is None]
-    stems = {name: name.rpartition('.')[0] or name for name in names}
-    taken = Counter(text.casefold() for text in (*stems.values(), *names))
-    return {name: stem if taken[stem.casefold()] == 1 + (stem == name) else name
-            for name, stem in stems.items()}  # fmt: skip

@@ -5,24 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
-from frames import OneBox, film, write
+from frames import OneBox, files, film, run, write
 
 from shufflenet_det.deploy import sinks
-from shufflenet_det.deploy.drawing import contact_sheet, draw, is_drawn
+from shufflenet_det.deploy.drawing import draw, is_ours
 from shufflenet_det.deploy.sinks import open_sinks
 from shufflenet_det.deploy.sources import find_images, open_source
 from shufflenet_det.deploy.stream import detect, find_in
-
-
-def run(given, out, *names):
-    source = open_source(given)
-    made = open_sinks(names or ('pictures', 'json'), out, source, OneBox.classes)
-    detect(OneBox(), source, made)
-    return source
-
-
-def files(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*') if p.is_file())
 
 
 @pytest.mark.parametrize('shape', [(40, 30, 3), (40, 30), (40, 30, 4), (1, 1, 3), (1, 500, 3)])
@@ -64,7 +53,7 @@ def test_no_file_of_the_user_is_overwritten(tmp_path, own):
     for name in ('in/a.jpg', 'in/b.jpg', 'in/sub/a.jpg', f'out/{own}'):
         write(tmp_path / name)
     before = (tmp_path / 'out' / own).read_bytes()
-    with pytest.raises(FileExistsError, match=f'{own}: is there and is no picture'):
+    with pytest.raises(FileExistsError, match=f'{own}: is there and is of no earlier run'):
         run(tmp_path / 'in', tmp_path / 'out')
     assert files(tmp_path / 'out') == [own]
     assert (tmp_path / 'out' / own).read_bytes() == before
@@ -76,7 +65,7 @@ def test_into_the_folder_itself_again_and_again(tmp_path):
     for _ in range(2):
         run(tmp_path, tmp_path)
         assert files(tmp_path) == ['a.jpg', 'a.png', 'b.jpg', 'b.png', 'detections.json']
-    assert is_drawn(tmp_path / 'a.png') and not is_drawn(tmp_path / 'a.jpg')
+    assert is_ours(tmp_path / 'a.png') and not is_ours(tmp_path / 'a.jpg')
 
 
 def test_images_in_place_of_their_pictures_are_refused(tmp_path):
@@ -167,58 +156,23 @@ def test_time_and_threshold_of_each_frame(tmp_path):
     assert (len(low.detections[0]), len(high.detections[0])) == (2, 1) and low.ms > 0
 
 
-REFUSED = {  # source -> what the line names
-    '99': 'camera 99: there is none',
-    'none.jpg': 'none.jpg: no such file; give the number of a camera',
-    'none/*.jpg': r'none/\*.jpg: no file matches',
-    'empty': 'no image at .*empty: give an image file',
-    'text.avi': 'text.avi: OpenCV cannot open it',
-}
-
-
-@pytest.mark.parametrize('given', REFUSED)
-def test_source_that_is_not_there_is_named(tmp_path, given):
-    (tmp_path / 'empty').mkdir()
-    (tmp_path / 'text.avi').write_text('no video')
-    with pytest.raises((OSError, ValueError), match=REFUSED[given]):
-        run(given if given.isdecimal() else str(tmp_path / given), tmp_path / 'out')
-    assert not (tmp_path / 'out').exists()
-
-
-@pytest.mark.parametrize(
-    'make, name, message',
-    [
-        ('file', '', 'out: is a file, not a folder'),
-        ('folder', 'detections.json', 'detections.json: is a folder'),
-        ('folder', 'detections.avi', 'detections.avi: is a folder'),
-        ('folder', 'a.png', 'a.png: is there and is no picture'),
-    ],
-)
-def test_output_of_another_kind_is_named_before_anything_is_written(tmp_path, make, name, message):
-    write(tmp_path / 'a.jpg')
-    target = tmp_path / 'out' / name
-    if make == 'file':
-        target.write_text('mine')
-    else:
-        target.mkdir(parents=True)
-    with pytest.raises(OSError, match=message):
-        run(tmp_path / 'a.jpg', tmp_path / 'out', 'pictures', 'video', 'json')
-    assert not target.is_dir() or files(tmp_path / 'out') == []
-
-
-def test_video_that_is_being_read_is_not_written(tmp_path):
-    path = film(tmp_path / 'detections.avi')
-    with pytest.raises(FileExistsError, match='detections.avi: is being read'):
-        run(path, tmp_path, 'video')
-    assert len(list(open_source(path))) == 20
-
-
 def test_images_of_a_folder_are_found_without_pictures_of_detections(tmp_path):
     write(tmp_path / 'a.jpg')
     run(tmp_path, tmp_path / 'out')
     assert find_images(tmp_path) == [tmp_path / 'a.jpg']
 
 
-def test_sheet_of_no_picture_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match='sheet.png: there is no picture'):
-        contact_sheet([], tmp_path / 'sheet.png')
+def test_what_was_written_is_not_read_again(tmp_path):
+    film(tmp_path / 'a.avi', 3)
+    write(tmp_path / 'b.png')
+    for given in (tmp_path, tmp_path, str(tmp_path / '**/*.*')):
+        run(given, tmp_path / 'out', 'pictures', 'video', 'json')
+        written = len(list(open_source(tmp_path / 'out/detections.avi')))
+        assert (written, len(files(tmp_path))) == (4, 2 + 6)
+
+
+def test_pattern_takes_a_file_once_though_links_lead_in_a_circle(tmp_path):
+    write(tmp_path / 'a/b.png')
+    (tmp_path / 'a/back').symlink_to(tmp_path, target_is_directory=True)
+    (part,) = open_source(str(tmp_path / '**/*.png')).parts
+    assert part.name == 'a/b.png'
