@@ -22,7 +22,10 @@ def end(message: object) -> None:
 
 
 def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A package that a tool's own imports miss becomes one line as well."""
+    """A package that a tool's own imports miss becomes one line as well, and so does Ctrl-C."""
+    if kind is KeyboardInterrupt:
+        end('interrupted')
+        return  # Python then ends by the signal
     if kind is not ModuleNotFoundError:
         sys.__excepthook__(kind, error, trace)
         return
@@ -39,6 +42,8 @@ if Path(sys.argv[0]).resolve().parent == Path(__file__).resolve().parent:
 
 def run_tool(main: Callable[[], T]) -> T:
     """Call a tool's main, or a part of it; an error that names bad input becomes one line."""
+    if sys.stdout.errors == 'strict':
+        sys.stdout.reconfigure(errors='backslashreplace')  # names of files are any bytes
     try:
         return main()
     except (ValueError, OSError, ImportError) as error:

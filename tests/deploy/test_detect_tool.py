@@ -27,6 +27,13 @@ def test_sheet_holds_images_of_one_name(tmp_path, monkeypatch, capsys):
     assert 'a.jpg: 1 objects\na.png: 1 objects\n2 frames, median ' in capsys.readouterr().out
 
 
+def test_name_that_the_terminal_cannot_show_ends_nothing(tmp_path, monkeypatch, capsys):
+    write(tmp_path / 'in/日.png')
+    sys.stdout.reconfigure(encoding='ascii')
+    tool(monkeypatch, tmp_path / 'in', tmp_path / 'out')
+    assert r'\u65e5.png: 1 objects' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize('cut, line', [(1, 'file is empty'), (2, '1 of 2 could not be read whole')])
 def test_tool_ends_with_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, cut, line):
     write(tmp_path / 'in/a.png')
