@@ -81,6 +81,13 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('detect.py', 'none', CONFIG, 'none.pth'): 'none: no such file',
     ('detect.py', 'LICENSE', '--model', 'none'): "invalid choice: 'none'",
     ('detect.py', 'LICENSE', CONFIG, 'none.pth'): 'none.pth: no such file',
+    ('detect.py', 'LICENSE', CONFIG, 'none.pth', '--device', 'none'): 'device none: PyTorch cannot',
+    ('detect.py', 'LICENSE', 'NONE.ONNX'): 'NONE.ONNX: no such file; write it',
+    ('detect.py', 'LICENSE', '--model', 'blood-cells', '--sheet', 'a.gif'):
+        'a.gif: a sheet is a PNG',
+    ('deploy.py', CONFIG, 'none.pth', '--out-dir', 'LICENSE'): 'LICENSE: is a file, not a folder',
+    ('export.py', CONFIG, 'none.pth', '--out', 'tools'): 'tools: is a folder; give --out the name',
+    ('draw_smear.py', 'none/a.png', '--seed', '-1'): '--seed is -1, allowed is 0 to',
     ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
     ('check_dataset.py', 'none.json', '.'): 'none.json',
 }  # fmt: skip
@@ -99,6 +106,14 @@ def test_bad_input_ends_with_one_line_and_exit_code_2(command, refused):
     *_, last = said.splitlines()
     assert code == 2 and 'Traceback' not in said
     assert last.startswith(f'{command[0]}: error: ') and BAD_INPUT[command] in last
+
+
+def test_ctrl_c_is_one_line_and_python_ends_by_the_signal(tmp_path):
+    code = 'from run_tool import run_tool\ndef main():\n    raise KeyboardInterrupt\nrun_tool(main)'
+    (tmp_path / 'tool.py').write_text(code)
+    (tmp_path / 'run_tool.py').write_text((TOOLS / 'run_tool.py').read_text())
+    done = subprocess.run([sys.executable, tmp_path / 'tool.py'], capture_output=True, text=True)
+    assert done.returncode < 0 and done.stderr == 'tool.py: error: interrupted\n'
 
 
 def options(source: str) -> Iterator[str]:

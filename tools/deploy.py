@@ -7,6 +7,7 @@ import argparse
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
+from shufflenet_det.checkpoints.atomic import check_folder
 from shufflenet_det.deploy.checkpoint import write_deploy
 from shufflenet_det.deploy.predict import MMDetPredictor
 from shufflenet_det.training.launch import load_config
@@ -23,6 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    check_folder(args.out_dir)
     model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
     config, checkpoint = write_deploy(
         model, load_config(args.config, run=Run.after(args.checkpoint)), args.out_dir

@@ -9,6 +9,7 @@ from run_tool import run_tool
 
 from shufflenet_det.checkpoints.atomic import replace_file
 from shufflenet_det.data.smear import CLASSES, draw_smear
+from shufflenet_det.deploy.fields import check_whole
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,6 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    check_whole('--seed', args.seed, 0, 2**64 - 1)
     smear = draw_smear(seed=args.seed)
     replace_file(args.out, cv2.imencode('.png', smear.pixels)[1].tobytes())
     counts = [f'{(smear.labels == i).sum()} {name}' for i, name in enumerate(CLASSES)]

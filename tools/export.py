@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out or Path(args.config).stem + request.format.suffix)
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(f'{out}: the folder does not exist; make it first')
+    if out.is_dir():
+        raise IsADirectoryError(f'{out}: is a folder; give --out the name of a file')
     model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
     content = export(model, load_config(args.config, run=Run.after(args.checkpoint)), request)
     replace_file(out, content)

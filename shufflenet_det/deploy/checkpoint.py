@@ -15,6 +15,7 @@ from torch import nn
 from shufflenet_det.checkpoints.atomic import replace_file
 
 from .convert import structure
+from .shuffle_free import ShuffleFreeBackbone
 from .switch import switch_to_deploy
 
 
@@ -40,10 +41,12 @@ def write_deploy(model: nn.Module, cfg: Config, out_dir: str | Path) -> tuple[Pa
         out_dir: Folder to write to, made if needed.
 
     Raises:
-        ValueError: If the detector has no ShuffleNetV2, or layers that do not fold.
+        ValueError: If the detector has no ShuffleNetV2, or layers that do not fold, or is switched.
     """
     cfg = copy.deepcopy(cfg)
     trained = getattr(model, 'backbone', None)
+    if isinstance(trained, ShuffleFreeBackbone):
+        raise ValueError('the detector is in its deploy form already; use it as it is')
     model = switch_to_deploy(model)
     arguments = structure(trained)
     backbone = dict(type='ShuffleFreeBackbone', original_order=model.backbone.original_order)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy import ndarray
 
 from .drawing import draw
-from .predict import load_predictor
-from .stream import SURE
+from .predict import is_exported, load_predictor
+from .stream import SURE, Predictor
 
 if TYPE_CHECKING:
     import gradio
@@ -34,7 +34,10 @@ class Demo:
 
     def __init__(self, models: Sequence[str], device: str | None = None) -> None:
         self.models = list(models)
-        self.load = lru_cache(KEPT)(lambda model, size: load_predictor(model, None, device, size))
+        self.device, self.load = device, lru_cache(KEPT)(self._load)
+
+    def _load(self, model: str, size: int | None) -> Predictor:
+        return load_predictor(model, None, None if is_exported(model) else self.device, size)
 
     def __call__(
         self, image: ndarray | None, model: str, size: int | None, score_thr: float

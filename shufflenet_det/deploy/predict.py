@@ -32,13 +32,14 @@ class MMDetPredictor:
 
     Raises:
         ImportError: If PyTorch or MMDetection is not installed.
+        ValueError: If PyTorch has no such device here.
     """
 
     def __init__(
         self, config: str, checkpoint: str, device: str | None = None, size: int | None = None
     ) -> None:
-        load_detector, self._infer, has_gpu = _mmdetection()
-        self.model = load_detector(config, checkpoint, device or ('cuda:0' if has_gpu else 'cpu'))
+        load_detector, self._infer, usual = _mmdetection(device)
+        self.model = load_detector(config, checkpoint, usual)
         for step in self.model.cfg.test_dataloader.dataset.pipeline if size else ():
             if type_name(step) == 'Resize':
                 step.scale = scale_to(step.scale, size)
@@ -51,7 +52,7 @@ class MMDetPredictor:
         return boxes, found.scores.numpy(), found.labels.numpy()
 
 
-def _mmdetection() -> tuple[Callable, Callable, bool]:
+def _mmdetection(device: str | None = None) -> tuple[Callable, Callable, str]:
     try:
         import torch
         from mmdet.apis import inference_detector
@@ -62,7 +63,18 @@ def _mmdetection() -> tuple[Callable, Callable, bool]:
             f'a config and its checkpoint need PyTorch and MMDetection ({error}): '
             "pip install 'shufflenet_det[lite]'"
         ) from error
-    return load_detector, inference_detector, torch.cuda.is_available()
+    device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        cause = str(error).splitlines()[0]
+        raise ValueError(f'device {device}: PyTorch cannot use it here ({cause})') from error
+    return load_detector, inference_detector, device
+
+
+def is_exported(model: str) -> bool:
+    """Whether a name is that of an exported file, here or in the package."""
+    return packaged_file(model) is not None or Path(model).suffix.lower() in EXPORTED
 
 
 def load_predictor(
@@ -89,7 +101,7 @@ def load_predictor(
         row = PUBLISHED[model]
         config = config_path(f'shufflenet_det::{row.config}')
         return MMDetPredictor(str(config), str(checkpoint or fetch(row)), device, size)
-    elif Path(model).suffix not in EXPORTED:
+    elif not is_exported(model):
         if checkpoint is None:
             kind = (
                 'a config needs a checkpoint' if Path(model).exists() else 'no such file or model'

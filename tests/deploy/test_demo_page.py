@@ -17,6 +17,11 @@ def test_picture_with_boxes_and_their_time(single, image):
     assert int(count) > 0 and rest[:2] == ['objects', 'in'] and rest[-1] == 'ms'
 
 
+def test_device_is_for_detectors_of_mmdetection_alone(single, image):
+    _, line = Demo([], 'cpu')(image, str(single.onnx), 0, 0.05)
+    assert ' objects in ' in line
+
+
 def test_threshold_leaves_boxes_out(single, image):
     picture, line = Demo([])(image, str(single.onnx), None, 1.0)
     assert line.startswith('0 objects') and (picture == image).all()

@@ -26,6 +26,8 @@ def test_deploy_form_detects_the_same(files, image, tmp_path):
     expected = files.predictor()(image)
     for ours, theirs in zip(deployed(image), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    with pytest.raises(ValueError, match='in its deploy form already'):
+        write_deploy(deployed.model, deployed.model.cfg, tmp_path / 'again')
 
 
 def test_model_without_the_backbone_is_refused(tmp_path):
