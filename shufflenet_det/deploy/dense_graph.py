@@ -68,6 +68,7 @@ class Deltas(nn.Module):
 
 HEADS: dict[str, type[nn.Module]] = {
     'GFLHead': Bins,
+    'GFLSepBNHead': Bins,
     'NanoDetHead': Bins,
     'NanoDetPlusHead': Bins,
     'RTMDetHead': Distances,

@@ -1,5 +1,6 @@
 """Light-Head R-CNN, NanoDet and their parts."""
 
+from .gfl_sep_bn import GFLSepBNHead
 from .light_head import LargeSeparableConv2d, LevelRPNHead, LightHeadRCNN, LightHeadRoIHead
 from .nanodet import NanoDet, NanoDetPlus
 from .nanodet_heads import AssignGuidanceHead, NanoDetHead, NanoDetPlusHead
@@ -9,6 +10,7 @@ from .ps_roi import PSRoIAlign, PSRoIExtractor, ps_roi_align
 
 __all__ = [
     'AssignGuidanceHead',
+    'GFLSepBNHead',
     'GhostPAN',
     'LargeSeparableConv2d',
     'LevelRPNHead',

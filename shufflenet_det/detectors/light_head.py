@@ -15,6 +15,7 @@ from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from shufflenet_det.integration.type_name import type_name
 
@@ -55,8 +56,8 @@ class LargeSeparableConv2d(BaseModule):
         mid_channels: Channels between the two convs of a path; 64 in setting S, 256 in L.
         out_channels: alpha * p * p channels of the thin map, 10 * 7 * 7 = 490 in the paper.
         kernel_size: k, odd, so that the map keeps its size.
-        norm_cfg: Normalisation between the sum and its ReLU; None as in the paper. Training from
-            scratch is much faster with it.
+        norm_cfg: Normalisation between the sum and its ReLU, that of the levels of a pyramid in
+            common; None as in the paper. Training from scratch is much faster with it.
         gradient_factor: The gradients of the convs' weights and biases are multiplied by it, that
             of the feature map that is read is not; 3 in the authors' code.
         init_cfg: As in every MMDetection module.
@@ -95,10 +96,28 @@ class LargeSeparableConv2d(BaseModule):
             nn.Conv2d(c_mid, c_out, second, padding=(second[0] // 2, second[1] // 2)),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def _sum(self, x: Tensor) -> Tensor:
         x = scale_gradient(x, 1 / self.gradient_factor)
-        y = scale_gradient(self.column_row(x) + self.row_column(x), self.gradient_factor)
-        return torch.relu(self.norm(y))
+        return scale_gradient(self.column_row(x) + self.row_column(x), self.gradient_factor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.norm(self._sum(x)))
+
+    def of_levels(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Maps of the levels of a pyramid.
+
+        Batch norm that learns takes its statistics over all of them: by those of each level,
+        training would see other maps than a test, which has one mean for all.
+        """
+        if len(levels) == 1 or not isinstance(self.norm, _BatchNorm) or not self.norm.training:
+            return tuple(map(self, levels))
+        sums = [self._sum(x).permute(0, 2, 3, 1) for x in levels]
+        rows = torch.cat([y.flatten(1, 2) for y in sums], 1).transpose(1, 2)  # (N, C, cells)
+        maps = torch.relu(self.norm(rows.unsqueeze(-1))).squeeze(-1).transpose(1, 2)
+        cells = maps.split([y.shape[1] * y.shape[2] for y in sums], 1)
+        return tuple(
+            one.reshape(y.shape).permute(0, 3, 1, 2) for one, y in zip(cells, sums, strict=True)
+        )
 
 
 @MODELS.register_module()
@@ -168,7 +187,7 @@ class LightHeadRoIHead(StandardRoIHead):
 
     def thin_maps(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Thin maps (N, alpha * p * p, H, W) of the chosen levels (N, C, H, W)."""
-        return tuple(self.thin_map(x[i]) for i in self.in_indices)
+        return self.thin_map.of_levels([x[i] for i in self.in_indices])
 
     def forward(self, x: tuple[Tensor, ...], *args, **kwargs) -> tuple:
         return super().forward(self.thin_maps(x), *args, **kwargs)

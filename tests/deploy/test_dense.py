@@ -27,10 +27,14 @@ SQUARES = dict(type='AnchorGenerator', ratios=[1.0], octave_base_scale=5, scales
 POINTS = dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32])
 RTMDET = dict(type='RTMDet', anchor_generator=POINTS,
               bbox_coder=dict(type='DistancePointBBoxCoder'))  # fmt: skip
+GFL = dict(type='GFL', anchor_generator=SQUARES, reg_max=7)
+RETINA = dict(type='RetinaNet', bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
+              anchor_generator=dict(SQUARES, ratios=[0.5, 2.0], scales_per_octave=2))  # fmt: skip
 KINDS = {
-    'GFLHead': dict(type='GFL', anchor_generator=SQUARES, reg_max=7),
-    'RetinaHead': dict(type='RetinaNet', bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
-                       anchor_generator=dict(SQUARES, ratios=[0.5, 2.0], scales_per_octave=2)),
+    'GFLHead': GFL,
+    'GFLSepBNHead': GFL,
+    'RetinaHead': RETINA,
+    'RetinaSepBNHead': dict(RETINA, num_ins=3),
     'RTMDetHead': RTMDET,
     'RTMDetSepBNHead': dict(RTMDET, exp_on_reg=True),
 }  # fmt: skip

@@ -130,6 +130,18 @@ def test_rpn_reads_c4_and_the_thin_map_c5():
     torch.testing.assert_close(thin, detector.roi_head.thin_maps((c4 + 1, c5))[0])
 
 
+@pytest.mark.parametrize('norm', ['BN', 'GN', None])
+def test_levels_are_normalised_in_a_test_as_they_were_in_training(norm):
+    options = dict(BN=dict(type='BN', momentum=1.0), GN=dict(type='GN', num_groups=2)).get(norm)
+    thin_map = LargeSeparableConv2d(4, 3, 6, 5, options)
+    levels = [(k + 1) * torch.randn(2, 4, 32 >> k, 24 >> k) + k for k in range(3)]
+    trained = thin_map.of_levels(levels)
+    for found, expected in zip(map(thin_map.eval(), levels), trained, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-2, rtol=1e-2)  # of the variance's n - 1
+    alone = LargeSeparableConv2d(4, 3, 6, 5, options).train()
+    torch.testing.assert_close(alone.of_levels(levels[:1])[0], alone(levels[0]))
+
+
 @pytest.mark.parametrize(
     'option, value, message',
     [

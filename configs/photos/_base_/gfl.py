@@ -1,8 +1,8 @@
-# GFL with two convs a branch; anchors of 5 strides, as for low resolutions usual.
+# GFL with two convs a branch, a BN for each level; anchors of 5 strides, usual for low resolutions.
 model = dict(
     type='GFL',
     bbox_head=dict(
-        type='GFLHead',
+        type='GFLSepBNHead',
         in_channels=96,
         feat_channels=96,
         stacked_convs=2,

@@ -1,8 +1,9 @@
-# RetinaNet with two convs a branch; anchors from 24 px.
+# RetinaNet with two convs a branch and a BN for each level; anchors from 24 px.
 model = dict(
     type='RetinaNet',
     bbox_head=dict(
-        type='RetinaHead',
+        type='RetinaSepBNHead',
+        num_ins=4,
         in_channels=96,
         feat_channels=96,
         stacked_convs=2,
