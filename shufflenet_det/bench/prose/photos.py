@@ -55,6 +55,12 @@ def whole_steps(*names: str) -> Figure:
     return figure
 
 
+def levels(records: Records) -> str:
+    """AP of blood cells' validation split by the recipe of the search, and by today's."""
+    today = next(row for row in _rows('bccd', OURS, records) if row['seed'] == 0)
+    return listed(share(r['val']['AP']) for r in (_whole_steps('bccd', records)[RECIPE], today))
+
+
 def overfit(records: Records) -> str:
     """Where AP of blood cells' validation split was best in the longest training, and its end."""
     return _peak(_whole_steps('bccd', records)['35 epochs']['curve'])
@@ -210,6 +216,7 @@ FIGURES: dict[str, Figure] = {
     'whole-others': whole_steps(
         'crops', 'mosaic', 'backbone frozen', '7 x 7 bins, 64 channels inside', '16 epochs'
     ),
+    'whole-levels': levels,
     'whole-overfit': overfit,
     'photos-ms': forward_ms,
     'photos-ms-again': forward_ms_again,
