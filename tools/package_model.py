@@ -25,10 +25,10 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.data / 'annotations').is_dir():
         raise ValueError(f'--data {args.data} has no folder annotations; give that of bccd')
-    file = packaged_file(NAME)
+    file, made = packaged_file(NAME), environment(batch=1)  # before the tree has another file
     export(args.config, args.checkpoint, file)
     found = examine(args.config, args.checkpoint, file, args.data)
-    result = write_result(args.out, 'packaged', environment(batch=1), **found)
+    result = write_result(args.out, 'packaged', made, **found)
     print('\n\n'.join(markdown(table) for table in tables(result)))
     print(f"\nset sha256 and ap of {NAME} in checkpoints/published.py: '{result['sha256']}'")
 
