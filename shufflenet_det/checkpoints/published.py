@@ -59,9 +59,9 @@ PUBLISHED = {
         proved='63c3dc9ea103338f3c8df51a072568d99395606e98f27376ef8ebd4d86bdf859',
     ),
     'blood-cells': Published(
-        'photos/lighthead_fpn_1.0x_320.py', '', 55.9, data='BCCD, test split',
+        'photos/lighthead_fpn_1.0x_320.py', '', 58.8, data='BCCD, test split',
         file='blood_cells.onnx',
-        sha256='3a1329205db6aded18028f6e4caf61ed091304b1fa14234ebd1594b065048d1a',
+        sha256='ae841556508a9b07838a557a7db8cde0245b12b27949362b75ca48b24dd533c9',
         source='https://github.com/Shenggan/BCCD_Dataset (MIT), weights from RangiLyu/nanodet',
     ),
 }  # fmt: skip
