@@ -8,4 +8,3 @@ model = dict(
     neck=dict(_delete_=True, **_base_.neck),
     roi_head=dict(bbox_head=dict(num_classes=num_classes)),
 )
-optim_wrapper = dict(optimizer=dict(lr=8e-3))
