@@ -7,4 +7,3 @@ model = dict(
     backbone=dict(_base_.backbone, out_indices=(2, 3)),
     bbox_head=dict(num_classes=num_classes),
 )
-optim_wrapper = dict(optimizer=dict(lr=8e-3))

@@ -8,4 +8,3 @@ model = dict(
     neck=_base_.neck,
     bbox_head=dict(num_classes=num_classes),
 )
-optim_wrapper = dict(optimizer=dict(lr=8e-3))

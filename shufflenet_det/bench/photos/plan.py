@@ -75,14 +75,15 @@ def frontier() -> Iterator[Run]:
 
 
 def rates() -> Iterator[Run]:
-    """The same small search of the learning rate for every detector, on blood cells; and ours again
-    on aquarium, whose choice holds for it.
+    """The same small search of the learning rate for every detector, on blood cells; and two again
+    on aquarium, over whole schedules.
     """
     for config in (OURS, *PEERS):
         for rate in (SLOW_RATE, *RATES) if config in SLOW else RATES:
             yield Run('bccd', config, 0, SEARCH_EPOCHS, {RATE: rate}, f'lr {rate:g}')
-    for rate in RATES:
-        yield Run('aquarium', OURS, 0, 24, {RATE: rate}, f'lr {rate:g}')
+    for config in (OURS, 'gfl_1.0x_320'):
+        for rate in RATES:
+            yield Run('aquarium', config, 0, 24, {RATE: rate}, f'lr {rate:g}')
 
 
 def comparison() -> Iterator[Run]:
