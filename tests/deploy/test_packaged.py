@@ -55,7 +55,7 @@ def test_record_is_of_the_file_that_travels(record):
 
 def test_half_of_the_weights_bits_cost_no_ap(record):
     stock, packaged = (row['ap'] for row in record['rows'])
-    assert packaged == pytest.approx(stock, abs=1e-3)
+    assert packaged >= stock - 1e-3
 
 
 def test_cells_of_the_drawn_smear_are_found_as_recorded(record):
