@@ -16,7 +16,7 @@ from paths import RESULTS, ROOT, TOOLS
 from shufflenet_det.backbones import ShuffleNetV2
 from shufflenet_det.bench.photos import runner, training
 from shufflenet_det.bench.photos.evaluation import on_split, proposal_recall
-from shufflenet_det.bench.photos.plan import OURS, PEERS, PLANS, SLOW, SLOW_RATE, Plan
+from shufflenet_det.bench.photos.plan import OURS, PEERS, PLANS, RATES, SLOW, SLOW_RATE, Plan
 from shufflenet_det.bench.photos.steps import FRONTIER, RATE
 from shufflenet_det.bench.photos.training import Run
 from shufflenet_det.bench.plots import figures_of
@@ -162,6 +162,7 @@ def test_rows_of_a_plan_are_known_and_unique(plan):
         assert (ROOT / f'configs/{"custom" if run.images else "photos"}/{run.config}.py').is_file()
 
 
+SEEDS_DIFFER = 0.03
 STEPS = [
     run
     for name in ('recipe', 'augmentation', 'switches', 'backbones')
@@ -169,19 +170,20 @@ STEPS = [
 ]
 
 
-def test_configs_take_the_best_learning_rate_that_was_searched():
+def test_the_one_learning_rate_is_behind_none_by_more_than_seeds_differ():
     result = json.loads((RESULTS / 'photos_rates.json').read_text(encoding='utf-8'))
     tried = {}
     for row in result['rows']:
-        if row['config'] != OURS or row['data'] == 'aquarium':
-            tried.setdefault(row['config'], {})[row['changes'][RATE]] = row['val']['AP']
-    assert set(tried) == {OURS, *PEERS}
-    for config, reached in tried.items():
-        assert (SLOW_RATE in reached) == (config in SLOW)
-        assert config not in SLOW or min(reached, key=reached.get) == SLOW_RATE
-        for path in (ROOT / 'configs/photos').glob(f'{config.removesuffix("320")}*.py'):
-            rate = load_config(path).optim_wrapper.optimizer.lr
-            assert reached[rate] == max(reached.values()), path.name
+        reached = tried.setdefault((row['data'], row['config']), {})
+        reached[row['changes'][RATE]] = row['val']['AP']
+    assert {config for _, config in tried} <= {OURS, *PEERS}
+    for (data, config), reached in tried.items():
+        margin = SEEDS_DIFFER if data == 'bccd' else 0
+        assert reached[RATES[0]] >= max(reached.values()) - margin, (data, config)
+        assert (SLOW_RATE in reached) == (data == 'bccd' and config in SLOW)
+        assert SLOW_RATE not in reached or min(reached, key=reached.get) == SLOW_RATE
+    for path in (ROOT / 'configs/photos').glob('*.py'):
+        assert load_config(path).optim_wrapper.optimizer.lr == RATES[0], path.name
 
 
 @pytest.mark.parametrize('run', STEPS, ids=lambda run: f'{run.data} {run.step}')

@@ -181,6 +181,7 @@ def _of_photographs() -> Iterator[tuple[str, Figure]]:
         yield f'{data}-test', partial(photographs, data)
         yield f'{data}-peak', partial(peak, data)
         yield f'{data}-best-AP50', partial(best, data, 'AP50')
+        yield f'{data}-lead', partial(lead, data)
 
 
 NECK, SMOOTH = 'neck from COCO', 'boxes by smooth L1'
@@ -211,7 +212,6 @@ FIGURES: dict[str, Figure] = {
     'alone-clipping': partial(alone, 'no clipping', RECIPE),
     **dict(_of_photographs()),
     'bccd-best-AP': partial(best, 'bccd', 'AP'),
-    'bccd-lead': partial(lead, 'bccd'),
     'whole-average': whole_steps('no moving average', RECIPE),
     'whole-others': whole_steps(
         'crops', 'mosaic', 'backbone frozen', '7 x 7 bins, 64 channels inside', '16 epochs'
