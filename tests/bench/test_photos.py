@@ -176,7 +176,8 @@ def test_the_one_learning_rate_is_behind_none_by_more_than_seeds_differ():
     for row in result['rows']:
         reached = tried.setdefault((row['data'], row['config']), {})
         reached[row['changes'][RATE]] = row['val']['AP']
-    assert {config for _, config in tried} <= {OURS, *PEERS}
+    searched = {config for data, config in tried if data == 'bccd'}
+    assert searched == {OURS, *PEERS} - {'retinanet_1.0x_320'}  # as the page says
     for (data, config), reached in tried.items():
         margin = SEEDS_DIFFER if data == 'bccd' else 0
         assert reached[RATES[0]] >= max(reached.values()) - margin, (data, config)
