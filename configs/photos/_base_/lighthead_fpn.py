@@ -1,4 +1,4 @@
-# Light-Head R-CNN on a pyramid of strides 8 to 64, made small for a CPU: 5 x 5 bins, 256 units.
+# Light-Head R-CNN on a pyramid of strides 8 to 64, made small for a CPU: 5 x 5 bins, 1,024 units.
 _base_ = '../../_base_/lighthead_fpn.py'
 
 bins = 5
@@ -19,7 +19,7 @@ model = dict(
         ),
         bbox_roi_extractor=dict(finest_scale=28, roi_layer=dict(output_size=bins)),
         bbox_head=dict(
-            fc_out_channels=256, roi_feat_size=bins, reg_decoded_bbox=True,
+            fc_out_channels=1024, roi_feat_size=bins, reg_decoded_bbox=True,
             loss_bbox=dict(_delete_=True, type='GIoULoss', loss_weight=10.0),
         ),
     ),
