@@ -11,6 +11,7 @@ from .steps import (
     CROPS,
     FIRST_STEPS,
     FRONTIER,
+    HEAD_STEPS,
     NO_AVERAGE,
     RATE,
     SMOOTH_L1,
@@ -45,7 +46,7 @@ def _steps(data: str, config: str, epochs: int | None, steps: Steps) -> Iterator
 def recipe() -> Iterator[Run]:
     """The recipe with one thing changed at a time, on aquarium."""
     earlier = {step: SMOOTH_L1 | changes for step, changes in FIRST_STEPS.items()}
-    for steps in (earlier, STEPS):
+    for steps in (earlier, STEPS, HEAD_STEPS):
         yield from _steps('aquarium', OURS, SEARCH_EPOCHS, steps)
 
 

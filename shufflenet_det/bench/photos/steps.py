@@ -76,6 +76,37 @@ STEPS: Steps = {
 }
 """Settings that a step changes in the recipe, everything else left as it is."""
 
+
+def _bins(channels: int) -> dict[str, object]:
+    return {
+        f'{THIN_MAP}.out_channels': channels * 5**2,
+        'model.roi_head.bbox_roi_extractor.out_channels': channels,
+        f'{BOX_HEAD}.in_channels': channels,
+    }
+
+
+INSIDE, UNITS = f'{THIN_MAP}.mid_channels', f'{BOX_HEAD}.fc_out_channels'
+HEAD_STEPS: Steps = {
+    'BN over all levels': {UNITS: 256},
+    'box losses 2 and 2': {
+        UNITS: 256,
+        'model.rpn_head.loss_bbox.loss_weight': 2.0,
+        f'{BOX_HEAD}.loss_bbox.loss_weight': 2.0,
+    },
+    '128 RoIs': {UNITS: 256, f'{SAMPLER}.num': 128},
+    '64 channels inside': {UNITS: 256, INSIDE: 64},
+    '20 a bin': {UNITS: 256, **_bins(20)},
+    '64 channels inside, 20 a bin, 512 units': {UNITS: 512, INSIDE: 64, **_bins(20)},
+    '64 channels inside, 20 a bin, two layers of 512 units': {
+        UNITS: 512, f'{BOX_HEAD}.num_shared_fcs': 2, INSIDE: 64, **_bins(20),
+    },
+    '512 units': {UNITS: 512},
+    '1024 units': {UNITS: 1024},
+    '2048 units': {UNITS: 2048},
+    '20 a bin, 1024 units': {UNITS: 1024, **_bins(20)},
+}  # fmt: skip
+"""What is behind the thin map, since its BN learns from all levels; against 256 units."""
+
 _LOAD = [dict(type='CheckedLoadImage'), dict(type='LoadAnnotations', with_bbox=True)]
 _COLOUR = dict(type='PhotoMetricDistortion')
 _RESIZE = dict(
