@@ -8,6 +8,7 @@ from functools import partial
 
 from .steps import (
     BACKBONES,
+    BN_OVER_LEVELS,
     CROPS,
     FIRST_STEPS,
     FRONTIER,
@@ -17,6 +18,7 @@ from .steps import (
     SMOOTH_L1,
     STEPS,
     SWITCHES,
+    UNITS,
     WHOLE_STEPS,
     Steps,
 )
@@ -54,6 +56,7 @@ def augmentation() -> Iterator[Run]:
     """What makes more of few photographs, over whole schedules, on the two smallest sets."""
     for data in ('bccd', 'aquarium'):
         yield from _steps(data, OURS, 24, WHOLE_STEPS)
+        yield Run(data, OURS, 0, 24, {UNITS: 256}, BN_OVER_LEVELS, 'the recipe')
     cells = partial(Run, 'bccd', OURS, 0)
     yield cells(16, {}, '16 epochs', 'the recipe')
     yield cells(24, NO_AVERAGE | CROPS, 'crops', 'no moving average')

@@ -86,8 +86,9 @@ def _bins(channels: int) -> dict[str, object]:
 
 
 INSIDE, UNITS = f'{THIN_MAP}.mid_channels', f'{BOX_HEAD}.fc_out_channels'
+BN_OVER_LEVELS = 'BN over all levels'
 HEAD_STEPS: Steps = {
-    'BN over all levels': {UNITS: 256},
+    BN_OVER_LEVELS: {UNITS: 256},
     'box losses 2 and 2': {
         UNITS: 256,
         'model.rpn_head.loss_bbox.loss_weight': 2.0,

@@ -55,10 +55,11 @@ def whole_steps(*names: str) -> Figure:
     return figure
 
 
-def levels(records: Records) -> str:
-    """AP of blood cells' validation split by the recipe of the search, and by today's."""
-    today = next(row for row in _rows('bccd', OURS, records) if row['seed'] == 0)
-    return listed(share(r['val']['AP']) for r in (_whole_steps('bccd', records)[RECIPE], today))
+def units(data: str, records: Records) -> str:
+    """AP of the validation split with 256 units in the box head, and with today's."""
+    today = next(row for row in _rows(data, OURS, records) if row['seed'] == 0)
+    rows = (_whole_steps(data, records)['BN over all levels'], today)
+    return listed(share(row['val']['AP']) for row in rows)
 
 
 def overfit(records: Records) -> str:
@@ -187,6 +188,9 @@ def _of_photographs() -> Iterator[tuple[str, Figure]]:
 NECK, SMOOTH = 'neck from COCO', 'boxes by smooth L1'
 GFL_NECK = 'GFL, neck from COCO'
 SLOW_NECK = 'backbone and neck at 1/40 of the rate'
+WIDE, DEEP = (
+    f'64 channels inside, 20 a bin, {units}' for units in ('512 units', 'two layers of 512 units')
+)
 
 FIGURES: dict[str, Figure] = {
     'step-bn': steps('BN as the file has it', SMOOTH),
@@ -202,6 +206,11 @@ FIGURES: dict[str, Figure] = {
     'step-fresh': steps('fresh neck'),
     'step-no-gain': steps('proposals by GIoU', 'scales from .5 to 1.5'),
     'step-recipe': steps('the recipe'),
+    'step-units': steps('BN over all levels', '512 units', '1024 units', '2048 units'),
+    'step-thin': steps('64 channels inside', '20 a bin'),
+    'step-units-and-bins': steps('20 a bin, 1024 units'),
+    'step-layers': steps(WIDE, DEEP),
+    'step-lighter': steps('box losses 2 and 2', '128 RoIs'),
     'step-full': steps('backbone at the full rate, nothing frozen'),
     'alone-max': partial(alone, 'largest of the samples of a bin', RECIPE),
     'alone-classes': partial(alone, 'a box for each class', RECIPE),
@@ -216,7 +225,9 @@ FIGURES: dict[str, Figure] = {
     'whole-others': whole_steps(
         'crops', 'mosaic', 'backbone frozen', '7 x 7 bins, 64 channels inside', '16 epochs'
     ),
-    'whole-levels': levels,
+    'whole-levels': whole_steps(RECIPE, 'BN over all levels'),
+    'whole-units-bccd': partial(units, 'bccd'),
+    'whole-units-aquarium': partial(units, 'aquarium'),
     'whole-overfit': overfit,
     'photos-ms': forward_ms,
     'photos-ms-again': forward_ms_again,
