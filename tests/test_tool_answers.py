@@ -86,7 +86,9 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('detect.py', 'LICENSE', '--model', 'blood-cells', '--sheet', 'a.gif'):
         'a.gif: a sheet is a PNG',
     ('deploy.py', CONFIG, 'none.pth', '--out-dir', 'LICENSE'): 'LICENSE: is a file, not a folder',
-    ('export.py', CONFIG, 'none.pth', '--out', 'tools'): 'tools: is a folder; give --out the name',
+    ('export.py', CONFIG, 'none.pth', '--out', 'tools'): 'tools: is a folder; give the name of',
+    ('operators.py', '--out', 'tools'): '--out: tools: is a folder; give the name of a file',
+    ('latency.py', 'snv2_0.5x', '--plot', 'LICENSE/a.png'): 'LICENSE: is a file, not a folder',
     ('draw_smear.py', 'none/a.png', '--seed', '-1'): '--seed is -1, allowed is 0 to',
     ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
     ('check_dataset.py', 'none.json', '.'): 'none.json',
@@ -125,6 +127,23 @@ def options(source: str) -> Iterator[str]:
             named = {keyword.arg: keyword.value for keyword in node.keywords}
             if isinstance(flag, str) and flag.startswith('--'):
                 yield getattr(named.get('dest'), 'value', flag[2:].replace('-', '_'))
+
+
+RESULT_FILES = {'--out', '--plot', '--config-out'}
+"""Options that name a file which is written when the work is done."""
+
+OUT_OF_THESE = {'analyze.py', 'export.py'}
+"""Their --out is a folder; has a default that depends on other arguments, checked as well."""
+
+
+@pytest.mark.parametrize('name', [*NAMES, *SHARED, 'bench/runtimes/__main__.py'])
+def test_files_are_refused_before_the_work_that_they_are_to_keep(name):
+    path = TOOLS / name if name in NAMES else ROOT / 'shufflenet_det' / name
+    calls = [n for n in ast.walk(ast.parse(path.read_text('utf-8'))) if isinstance(n, ast.Call)]
+    for call in calls if name not in OUT_OF_THESE else ():
+        if call.args and getattr(call.args[0], 'value', None) in RESULT_FILES:
+            types = {keyword.arg: getattr(keyword.value, 'id', '') for keyword in call.keywords}
+            assert types.get('type') == 'new_file', ast.unparse(call)
 
 
 @pytest.mark.parametrize('name', [*NAMES, *SHARED])

@@ -11,6 +11,7 @@ from shufflenet_det.bench.complexity import CLASSES, cost_table, network_complex
 from shufflenet_det.bench.detector_complexity import detector_complexity, detector_on_meta
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -21,7 +22,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
                         '224 224 for an arch)')  # fmt: skip
     parser.add_argument('--per', choices=['part', 'stage', 'layer'], default='stage')
     parser.add_argument('--rois', type=int, help="RoIs of an image (default: the config's)")
-    parser.add_argument('--out', metavar='FILE', help='write the numbers')
+    parser.add_argument('--out', type=new_file, metavar='FILE', help='write the numbers')
     return parser.parse_args(argv)
 
 
