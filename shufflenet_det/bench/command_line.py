@@ -52,6 +52,8 @@ def prepare_machine(args: argparse.Namespace) -> None:
         value = getattr(args, name, None)
         if value is not None and value < 1:
             raise ValueError(f'--{name} {value} is not allowed; give at least 1')
+    if args.seconds is not None and not args.seconds > 0:
+        raise ValueError(f'--seconds {args.seconds:g} is not allowed; give more than 0')
     if args.plot:
         check_suffix(args.plot)
     set_threads(args.threads, args.wait)
