@@ -20,7 +20,7 @@ def errors_of_config(path: str | Path) -> Iterator[None]:
         yield
     except SyntaxError as error:
         raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct the config') from error
-    except OSError:
+    except FileNotFoundError:
         raise
     except ImportError as error:
         raise ImportError(f'{path}: {error}') from error

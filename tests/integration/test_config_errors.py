@@ -16,6 +16,7 @@ READERS = {
 WRONG = {
     b'model = dict(': (ValueError, "line 1: '\\(' was never closed"),
     b'width = undefined': (ValueError, "NameError: name 'undefined' is not defined"),
+    b'work_dir = open("/")': (ValueError, 'IsADirectoryError'),
     b'import os, sys': (ValueError, 'AssertionError: Illegal syntax in config'),
     b'assert False': (ValueError, 'AssertionError'),
     b'\xff\xfe\x00': (ValueError, "UnicodeDecodeError: 'utf-8' codec"),
