@@ -94,6 +94,7 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('decomposition.py', '--form', 'eager', 'fast'): "--form: invalid choice: 'fast'",
     ('decomposition.py', '--arch', 'resnet50', '--form', 'deploy'): 'resnet50 has none of the',
     ('latency.py', 'snv2_0.5x', '--seconds', 'nan'): '--seconds nan is not allowed; give more',
+    ('demo.py', '--port', '99999'): '--port: 99999 is no port, allowed is 1 to 65535',
     ('draw_smear.py', 'none/a.png', '--seed', '-1'): '--seed is -1, allowed is 0 to',
     ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
     ('check_dataset.py', 'none.json', '.'): 'none.json',
