@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from run_tool import run_tool
 from paths import ROOT, TOOLS
 
 CONFIG = 'configs/demo/lighthead_snv2_demo.py'
@@ -164,3 +165,21 @@ def test_every_option_is_read(name):
         if isinstance(node, ast.Attribute)
     }
     assert set(options(path.read_text(encoding='utf-8'))) - read <= SAID
+
+
+@pytest.mark.parametrize(
+    'error, said',
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 12 bytes"), True),
+        (RuntimeError('CUDA out of memory. Tried to allocate 12 GiB'), True),
+        (RuntimeError('mat1 and mat2 shapes cannot be multiplied'), False),
+    ],
+)
+def test_missing_memory_is_one_line_and_a_fault_of_ours_is_not(error, said, capsys):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit if said else type(error)):
+        run_tool(main)
+    assert ('not enough memory; a smaller --size or --batch' in capsys.readouterr().err) == said
