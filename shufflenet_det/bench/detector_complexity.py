@@ -92,6 +92,17 @@ def detector_complexity(
     return DetectorComplexity(tuple(parts), number, one)
 
 
+def model_complexity(
+    model: nn.Module, size: Sequence[int], rois: int | None = None
+) -> DetectorComplexity:
+    """As :func:`detector_complexity`, also of a backbone, which is one part."""
+    if hasattr(model, 'backbone'):
+        return detector_complexity(model, size, rois)
+    with torch.device('meta'):
+        counted, _ = count('backbone', model, lambda: model(meta_image(size)))
+    return DetectorComplexity((counted,))
+
+
 def _check_parts(owner: nn.Module, known: tuple[str, ...]) -> None:
     unknown = [
         name
