@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from run_tool import run_tool
 from paths import ROOT, TOOLS
 
 CONFIG = 'configs/demo/lighthead_snv2_demo.py'
@@ -86,7 +87,15 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('detect.py', 'LICENSE', '--model', 'blood-cells', '--sheet', 'a.gif'):
         'a.gif: a sheet is a PNG',
     ('deploy.py', CONFIG, 'none.pth', '--out-dir', 'LICENSE'): 'LICENSE: is a file, not a folder',
-    ('export.py', CONFIG, 'none.pth', '--out', 'tools'): 'tools: is a folder; give --out the name',
+    ('export.py', CONFIG, 'none.pth', '--out', 'tools'): 'tools: is a folder; give the name of',
+    ('operators.py', '--out', 'tools'): '--out: tools: is a folder; give the name of a file',
+    ('latency.py', 'snv2_0.5x', '--plot', 'LICENSE/a.png'): 'LICENSE: is a file, not a folder',
+    ('guidelines.py', 'G1', 'G7'): "guideline 'G7' is not known; allowed: ['G1', 'G2',",
+    ('guidelines.py', '--size', '0'): '--size 0 is not allowed; give at least 1 px',
+    ('decomposition.py', '--form', 'eager', 'fast'): "--form: invalid choice: 'fast'",
+    ('decomposition.py', '--arch', 'resnet50', '--form', 'deploy'): 'resnet50 has none of the',
+    ('latency.py', 'snv2_0.5x', '--seconds', 'nan'): '--seconds nan is not allowed; give more',
+    ('demo.py', '--port', '99999'): '--port: 99999 is no port, allowed is 1 to 65535',
     ('draw_smear.py', 'none/a.png', '--seed', '-1'): '--seed is -1, allowed is 0 to',
     ('convert_checkpoint.py', 'none.pth', 'out.pth'): 'none.pth: no such file',
     ('check_dataset.py', 'none.json', '.'): 'none.json',
@@ -127,6 +136,23 @@ def options(source: str) -> Iterator[str]:
                 yield getattr(named.get('dest'), 'value', flag[2:].replace('-', '_'))
 
 
+RESULT_FILES = {'--out', '--plot', '--config-out'}
+"""Options that name a file which is written when the work is done."""
+
+OUT_OF_THESE = {'analyze.py', 'export.py'}
+"""Their --out is a folder; has a default that depends on other arguments, checked as well."""
+
+
+@pytest.mark.parametrize('name', [*NAMES, *SHARED, 'bench/runtimes/__main__.py'])
+def test_files_are_refused_before_the_work_that_they_are_to_keep(name):
+    path = TOOLS / name if name in NAMES else ROOT / 'shufflenet_det' / name
+    calls = [n for n in ast.walk(ast.parse(path.read_text('utf-8'))) if isinstance(n, ast.Call)]
+    for call in calls if name not in OUT_OF_THESE else ():
+        if call.args and getattr(call.args[0], 'value', None) in RESULT_FILES:
+            types = {keyword.arg: getattr(keyword.value, 'id', '') for keyword in call.keywords}
+            assert types.get('type') == 'new_file', ast.unparse(call)
+
+
 @pytest.mark.parametrize('name', [*NAMES, *SHARED])
 def test_every_option_is_read(name):
     path = TOOLS / name if name in NAMES else ROOT / 'shufflenet_det' / name
@@ -139,3 +165,21 @@ def test_every_option_is_read(name):
         if isinstance(node, ast.Attribute)
     }
     assert set(options(path.read_text(encoding='utf-8'))) - read <= SAID
+
+
+@pytest.mark.parametrize(
+    'error, said',
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 12 bytes"), True),
+        (RuntimeError('CUDA out of memory. Tried to allocate 12 GiB'), True),
+        (RuntimeError('mat1 and mat2 shapes cannot be multiplied'), False),
+    ],
+)
+def test_missing_memory_is_one_line_and_a_fault_of_ours_is_not(error, said, capsys):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit if said else type(error)):
+        run_tool(main)
+    assert ('not enough memory; a smaller --size or --batch' in capsys.readouterr().err) == said

@@ -1,7 +1,6 @@
 """Which network for so many ms: python tools/choose_backbone.py --budget-ms 30 --size 320 320"""
 
 import argparse
-from pathlib import Path
 
 from run_tool import run_tool
 
@@ -13,7 +12,7 @@ from shufflenet_det.bench.budget.heads import HEADS
 from shufflenet_det.bench.budget.parts import BUDGET_FORMS
 from shufflenet_det.bench.budget.result import arch_row, config_text, content
 from shufflenet_det.bench.latency import Conditions
-from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import new_file, replace_file
 
 SECONDS = 150
 """For all parts, and again for the finalists: with the building, at most 10 minutes on 2 cores."""
@@ -29,7 +28,7 @@ def parse_args() -> argparse.Namespace:
     add('--head', help=f'budget of a whole detector with this head: {list(HEADS)}')
     add('--clock', choices=list(CLOCKS), default='wall', help='what the budget is counted in; cpu '
         'is for a machine with other work, with one thread')  # fmt: skip
-    add('--config-out', type=Path, help='write the config of the chosen network')
+    add('--config-out', type=new_file, help='write the config of the chosen network')
     command_line.add_machine_arguments(parser, turns=20)
     parser.set_defaults(seconds=SECONDS)
     return parser.parse_args()
@@ -57,6 +56,7 @@ def main() -> None:
         f'arch: {arch_row(chosen.candidate.arch)}'
     )
     if args.config_out:
+        args.config_out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(args.config_out, config_text(chosen.candidate, args.head))
         print(f'config: {args.config_out}')
 

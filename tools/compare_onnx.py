@@ -10,6 +10,7 @@ from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.checkpoints.atomic import new_file
 from shufflenet_det.data.coco_dataset import CheckedCoco
 from shufflenet_det.deploy.evaluate import MATCH, agreement, coco_ap, detect_all, matching
 from shufflenet_det.deploy.predict import MMDetPredictor
@@ -24,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('models', nargs='+', metavar='MODEL.onnx')
     parser.add_argument('--annotations', required=True, help='COCO-format annotation file')
     parser.add_argument('--images', required=True, help='folder of its images')
-    parser.add_argument('--out', metavar='FILE', help='write the numbers')
+    parser.add_argument('--out', type=new_file, metavar='FILE', help='write the numbers')
     return parser.parse_args(argv)
 
 

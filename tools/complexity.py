@@ -8,20 +8,22 @@ from dataclasses import asdict
 from run_tool import run_tool
 
 from shufflenet_det.bench.complexity import CLASSES, cost_table, network_complexity, rows_of
-from shufflenet_det.bench.detector_complexity import detector_complexity, detector_on_meta
+from shufflenet_det.bench.detector_complexity import detector_on_meta, model_complexity
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('model', metavar='CONFIG_OR_ARCH', help='a config, or e.g. snv2_1.0x')
+    parser.add_argument('model', metavar='CONFIG_OR_ARCH', help='a config of a detector or a '
+                        'backbone, or e.g. snv2_1.0x')  # fmt: skip
     parser.add_argument('--shape', nargs=2, type=int, metavar=('H', 'W'),
                         help='image as the network sees it (default: 800 1216 for a config, '
                         '224 224 for an arch)')  # fmt: skip
     parser.add_argument('--per', choices=['part', 'stage', 'layer'], default='stage')
     parser.add_argument('--rois', type=int, help="RoIs of an image (default: the config's)")
-    parser.add_argument('--out', metavar='FILE', help='write the numbers')
+    parser.add_argument('--out', type=new_file, metavar='FILE', help='write the numbers')
     return parser.parse_args(argv)
 
 
@@ -29,7 +31,7 @@ def count(args: argparse.Namespace) -> tuple[list, str]:
     """Complexities of the parts, and what there is to say about them."""
     if args.model.endswith('.py'):
         args.shape = args.shape or [800, 1216]
-        counted = detector_complexity(detector_on_meta(args.model), args.shape, args.rois)
+        counted = model_complexity(detector_on_meta(args.model), args.shape, args.rois)
         note = f'{counted.per_roi:,} macs per RoI, {counted.rois} RoIs' if counted.rois else ''
         return list(counted.parts), note
     if args.rois is not None:

@@ -11,12 +11,13 @@ import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.proofs.converters import examine, random_cases, real_cases, tables
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--data', type=Path, help='folder of published files, for real weights')
-    parser.add_argument('--out', help='result file, e.g. data/results/converters.json')
+    parser.add_argument('--out', type=new_file, help='result, e.g. data/results/converters.json')
     args = parser.parse_args()
     if args.data and not args.data.is_dir():
         raise ValueError(f'--data {args.data} is not a folder; give the folder of the files')

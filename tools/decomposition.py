@@ -1,13 +1,13 @@
 """Where the time of backbones goes (figure 2): python tools/decomposition.py --arch table8"""
 
 import argparse
-from itertools import product
 
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the backbones and backs mmcv's ops)
+from shufflenet_det.backbones.peers import NETWORKS
 from shufflenet_det.bench import command_line
-from shufflenet_det.bench.forms import FORMS, prepare
+from shufflenet_det.bench.forms import FORMS, forms_for, prepare
 from shufflenet_det.bench.latency import Conditions, build, pick
 from shufflenet_det.bench.paper.decomposition import decompose
 
@@ -15,8 +15,8 @@ from shufflenet_det.bench.paper.decomposition import decompose
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runtime decomposition by torch's profiler")
     parser.add_argument('--arch', nargs='+', default=['table8'], help='as in tools/latency.py')
-    parser.add_argument('--form', nargs='+', default=['eager'], help=f'of {list(FORMS)}; with '
-                        'several, a row of each')  # fmt: skip
+    parser.add_argument('--form', nargs='+', default=['eager'], choices=FORMS,
+                        help='with several, a row of each')  # fmt: skip
     parser.add_argument('--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'))
     command_line.add_machine_arguments(parser, turns=5)
     return parser.parse_args()
@@ -26,8 +26,9 @@ def main() -> None:
     args = parse_args()
     command_line.prepare_machine(args)
     conditions = Conditions(tuple(args.size), args.batch, args.device, args.dtype)
-    rows = []
-    for name, form in product(pick(args.arch), args.form):
+    rows, networks = [], pick(args.arch)
+    pairs = [(n, f) for n in networks for f in forms_for(n, NETWORKS[n].backbone, args.form)]
+    for name, form in pairs:
         label = f'{name}, {form}' if len(args.form) > 1 else name
         print(f'{label} ...', flush=True)
         x = conditions.input_for(name)

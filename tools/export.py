@@ -8,7 +8,7 @@ from pathlib import Path
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
-from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import check_file, replace_file
 from shufflenet_det.deploy.exporting import export
 from shufflenet_det.deploy.formats import FORMATS
 from shufflenet_det.deploy.predict import MMDetPredictor
@@ -52,8 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out or Path(args.config).stem + request.format.suffix)
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(f'{out}: the folder does not exist; make it first')
-    if out.is_dir():
-        raise IsADirectoryError(f'{out}: is a folder; give --out the name of a file')
+    check_file(out)
     model = MMDetPredictor(args.config, args.checkpoint, 'cpu').model
     content = export(model, load_config(args.config, run=Run.after(args.checkpoint)), request)
     replace_file(out, content)

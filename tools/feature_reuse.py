@@ -16,14 +16,16 @@ from shufflenet_det.bench.paper.feature_reuse import (
     expected_reuse,
     followed_reuse,
 )
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--arch', default='snv2_1.0x', help='(default: %(default)s)')
     parser.add_argument('--stage', type=int, default=3, help='2 to 4 (default: %(default)s)')
-    parser.add_argument('--plot', default='feature_reuse.png', help='(default: %(default)s)')
-    parser.add_argument('--out', metavar='FILE', help='write the numbers')
+    parser.add_argument('--plot', type=new_file, default='feature_reuse.png',
+                        help='(default: %(default)s)')  # fmt: skip
+    parser.add_argument('--out', type=new_file, metavar='FILE', help='write the numbers')
     args = parser.parse_args(argv)
     backbone = MODELS.build(get_network(args.arch).config())
     if not hasattr(backbone, f'stage{args.stage}') or not args.arch.startswith('snv2'):

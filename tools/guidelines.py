@@ -7,14 +7,14 @@ from run_tool import run_tool
 import shufflenet_det  # noqa: F401  (backs mmcv's ops)
 from shufflenet_det.bench import command_line
 from shufflenet_det.bench.paper import blocks
-from shufflenet_det.bench.paper.guidelines import GUIDELINES, run_guideline
+from shufflenet_det.bench.paper.guidelines import GUIDELINES, check_guidelines, run_guideline
 
 SHORT = dict(turns=3, seconds=5.0, widths=1)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='The guidelines of ShuffleNet V2 as experiments')
-    parser.add_argument('keys', nargs='*', default=[], help=f'{list(GUIDELINES)} (default: all)')
+    parser.add_argument('keys', nargs='*', metavar='KEY', help=f'{list(GUIDELINES)} (default: all)')
     parser.add_argument('--size', type=int, default=blocks.SIDE, help='side of the input, px')
     parser.add_argument(
         '--widths-of', choices=['gpu', 'arm'], help="the paper's channels (default: by device)"
@@ -26,6 +26,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    check_guidelines(args.keys, args.size)
     command_line.prepare_machine(args)
     short = SHORT if args.short else {}
     settings = dict(turns=args.turns, seconds=args.seconds) | short

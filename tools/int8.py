@@ -1,13 +1,13 @@
 """AP and time in int8: python tools/int8.py SET=CONFIG=CHECKPOINT --photos DIR --out FILE"""
 
 import argparse
-import json
 from pathlib import Path
 
 from run_tool import run_tool
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench import command_line
+from shufflenet_det.bench.environment import earlier_result
 from shufflenet_det.bench.proofs import int8
 from shufflenet_det.bench.timing import REPEAT, measure
 
@@ -23,17 +23,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def known(path: Path | None) -> dict:
-    """An earlier result, whose AP of equal files is taken over."""
-    return json.loads(path.read_text(encoding='utf-8')) if path and path.exists() else {}
-
-
 def main() -> None:
     args = parse_args()
     detectors = [int8.Trained.parse(text) for text in args.trained]
+    before = earlier_result(args.out, 'int8')  # AP of equal files is taken over
     command_line.prepare_machine(args)
     args.work.mkdir(parents=True, exist_ok=True)
-    places, before = (args.photos, args.work), known(args.out)
+    places = args.photos, args.work
     rows, choices, runs = [], before.get('choices', []), {}
     for trained in detectors:
         rows += int8.examine(trained, *places, before.get('rows', []))

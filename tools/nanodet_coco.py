@@ -9,12 +9,13 @@ from run_tool import run_tool
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.proofs.nanodet_coco import CASES, examine, tables
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--data', type=Path, required=True, help='folder of the test data')
-    parser.add_argument('--out', help='result file, e.g. data/results/nanodet_coco128.json')
+    parser.add_argument('--out', type=new_file, help='result, e.g. data/results/nanodet.json')
     args = parser.parse_args()
     if not (args.data / 'nanodet').is_dir():
         raise ValueError(f'--data {args.data} has no folder nanodet; give that of the test data')

@@ -11,6 +11,7 @@ import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.proofs.packaged import examine, export, tables
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 from shufflenet_det.checkpoints.published import packaged_file
 
 NAME = 'blood-cells'
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument('config', help='as its training left it')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--data', type=Path, required=True, help='folder bccd of the photographs')
-    parser.add_argument('--out', help='result file, e.g. data/results/blood_cells.json')
+    parser.add_argument('--out', type=new_file, help='result, e.g. data/results/blood_cells.json')
     args = parser.parse_args()
     if not (args.data / 'annotations').is_dir():
         raise ValueError(f'--data {args.data} has no folder annotations; give that of bccd')

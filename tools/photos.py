@@ -10,6 +10,7 @@ from shufflenet_det.bench.photos.plan import PLANS
 from shufflenet_det.bench.photos.runner import Places, run_all
 from shufflenet_det.bench.tables import markdown
 from shufflenet_det.bench.views import tables_of
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,7 +18,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('plan', choices=sorted(PLANS), help='rows to train')
     parser.add_argument('data', type=Path, help='folder of the sets of photographs')
     parser.add_argument('--work', type=Path, required=True, help='folder of the trainings')
-    parser.add_argument('--out', type=Path, required=True, help='result file')
+    parser.add_argument('--out', type=new_file, required=True, help='result file')
     parser.add_argument('--jobs', type=int, default=2, help='trainings at a time (default: 2)')
     parser.add_argument('--only', help='rows whose name has this text')
     parser.add_argument('--list', action='store_true', help='print the names of the rows only')

@@ -1,7 +1,6 @@
 """Macs of the paper's networks in every reading of its text: python tools/readings.py"""
 
 import argparse
-from pathlib import Path
 
 from run_tool import run_tool
 
@@ -10,11 +9,12 @@ from shufflenet_det.bench.command_line import RESULTS
 from shufflenet_det.bench.environment import write_result
 from shufflenet_det.bench.paper.readings import reading_table, readings
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', type=Path, default=RESULTS / 'readings.json', help='result file')
+    parser.add_argument('--out', type=new_file, default=f'{RESULTS}/readings.json', help='result')
     args = parser.parse_args()
     result = write_result(args.out, 'readings', {}, rows=readings())
     print(markdown(reading_table(result)))

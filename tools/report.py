@@ -9,13 +9,13 @@ import shufflenet_det  # noqa: F401  (backs mmcv's ops)
 from shufflenet_det.bench.command_line import RESULTS
 from shufflenet_det.bench.environment import read_results
 from shufflenet_det.bench.report import every_page, fill, html_report, readme_differs
-from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import new_file, replace_file
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Results as a page, and as tables of the README')
     parser.add_argument('--results', type=Path, default=RESULTS, help='folder of the JSON files')
-    parser.add_argument('--out', type=Path, help='the page, e.g. report.html')
+    parser.add_argument('--out', type=new_file, help='the page, e.g. report.html')
     parser.add_argument(
         '--readme', type=Path, nargs='*', metavar='PAGE',
         help='rewrite the tables and figures between its markers; of all pages where none is named',
@@ -45,6 +45,7 @@ def main() -> None:
             replace_file(page, filled)
             print(f'{page} is written anew')
     if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
         replace_file(args.out, html_report(results))
         print(f'{len(results)} results in {args.out}')
 

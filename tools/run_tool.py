@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import TypeVar
 
 BAD_INPUT = 2
 """Exit code after bad input."""
+
+NO_MEMORY = re.compile('MemoryError|out ?of ?memory|allocate memory', re.IGNORECASE)
+"""In errors of Python, numpy and torch, which has no class of its own for the CPU."""
 
 T = TypeVar('T')
 
@@ -48,4 +52,9 @@ def run_tool(main: Callable[[], T]) -> T:
         return main()
     except (ValueError, OSError, ImportError) as error:
         end(error)
+        raise SystemExit(BAD_INPUT) from error
+    except (MemoryError, RuntimeError) as error:
+        if not NO_MEMORY.search(f'{type(error).__name__}: {error}'):
+            raise
+        end(f'not enough memory; a smaller --size or --batch needs less ({error})')
         raise SystemExit(BAD_INPUT) from error

@@ -1,14 +1,13 @@
 """Put our backbone into any MMDetection config: swap_backbone.py CONFIG --arch 1.0x --out FILE"""
 
 import argparse
-from pathlib import Path
 
 from run_tool import run_tool
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 
 from shufflenet_det.archs import ARCHS
-from shufflenet_det.checkpoints.atomic import replace_file
+from shufflenet_det.checkpoints.atomic import new_file, replace_file
 from shufflenet_det.detectors.swap import backbone_config, read_config, swap_backbone, swapped_text
 from shufflenet_det.detectors.trial import build_untrained, predict_once, train_one_step
 
@@ -27,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument('--try', dest='tried', action='store_true', help='train one step and '
                         'predict with random weights on small made-up pictures first')  # fmt: skip
-    parser.add_argument('--out', type=Path, help='write the config here, print what is changed')
+    parser.add_argument('--out', type=new_file, help='write the config here, print what is changed')
     return parser.parse_args()
 
 

@@ -13,6 +13,7 @@ from torch import set_num_threads
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.proofs.swaps import ANNOTATIONS, BATCH, IMAGES, SIZE, pick, table, try_out
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('data', type=Path, help=f'folder with {ANNOTATIONS} and {IMAGES}')
     parser.add_argument('--config', nargs='+', metavar='NAME', help='of configs/swap; default: all')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads (default: 1)')
-    parser.add_argument('--out', type=Path, help='result file, e.g. data/results/swaps.json')
+    parser.add_argument('--out', type=new_file, help='result file, e.g. data/results/swaps.json')
     return parser.parse_args()
 
 

@@ -16,6 +16,7 @@ from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.paper import table7
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -34,7 +35,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--speed-shape', nargs=2, type=int, default=[800, 1200])
     parser.add_argument('--speed-batch', type=int, default=4)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/table7'))
-    parser.add_argument('--out', default='data/results/table7.json')
+    parser.add_argument('--out', type=new_file, default='data/results/table7.json')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     return parser.parse_args(argv)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from mmengine.logging import MMLogger
 
+from shufflenet_det.checkpoints.atomic import new_file
+
 from .environment import environment, write_result
 from .machine import activity, machine_state
 from .processes import run_processes
@@ -34,8 +36,8 @@ def add_machine_arguments(parser: argparse.ArgumentParser, turns: int) -> None:
     parser.add_argument('--batch', type=int, default=1, help='images per call')
     parser.add_argument('--turns', type=int, default=turns, help='measurements of each row')
     parser.add_argument('--seconds', type=float, help='stop measuring after so long')
-    parser.add_argument('--plot', type=Path, help='draw charts, .png or .svg')
-    parser.add_argument('--out', type=Path, help=f'result file, e.g. {RESULTS}/NAME.json')
+    parser.add_argument('--plot', type=new_file, help='draw charts, .png or .svg')
+    parser.add_argument('--out', type=new_file, help=f'result file, e.g. {RESULTS}/NAME.json')
 
 
 def prepare_machine(args: argparse.Namespace) -> None:
@@ -50,6 +52,8 @@ def prepare_machine(args: argparse.Namespace) -> None:
         value = getattr(args, name, None)
         if value is not None and value < 1:
             raise ValueError(f'--{name} {value} is not allowed; give at least 1')
+    if args.seconds is not None and not args.seconds > 0:
+        raise ValueError(f'--seconds {args.seconds:g} is not allowed; give more than 0')
     if args.plot:
         check_suffix(args.plot)
     set_threads(args.threads, args.wait)

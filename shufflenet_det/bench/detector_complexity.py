@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 from mmcv.ops import RoIAlign
-from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from torch import nn
 
+from shufflenet_det.deploy.detector import build_model
 from shufflenet_det.detectors import PSRoIAlign
 from shufflenet_det.training.launch import load_config
 
@@ -46,7 +46,7 @@ class DetectorComplexity:
 def detector_on_meta(config: str | Path) -> nn.Module:
     """The detector of a config on the meta device, in eval mode."""
     register_all_modules()
-    detector = MODELS.build(load_config(config).model)  # some read numbers while they are built
+    detector = build_model(load_config(config), config)  # some read numbers while they are built
     return detector.eval().to('meta')
 
 
@@ -90,6 +90,17 @@ def detector_complexity(
         parts.append(_roi_head(roi_head, number))
         one = _roi_head(roi_head, 1).total.macs
     return DetectorComplexity(tuple(parts), number, one)
+
+
+def model_complexity(
+    model: nn.Module, size: Sequence[int], rois: int | None = None
+) -> DetectorComplexity:
+    """As :func:`detector_complexity`, also of a backbone, which is one part."""
+    if hasattr(model, 'backbone'):
+        return detector_complexity(model, size, rois)
+    with torch.device('meta'):
+        counted, _ = count('backbone', model, lambda: model(meta_image(size)))
+    return DetectorComplexity((counted,))
 
 
 def _check_parts(owner: nn.Module, known: tuple[str, ...]) -> None:

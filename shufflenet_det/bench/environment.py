@@ -117,6 +117,25 @@ def _plain(value: object) -> object:
     raise TypeError(f'{type(value).__name__} has no place in a result file')
 
 
+def earlier_result(path: Path | None, kind: str) -> dict:
+    """The result that a run goes on with; empty where there is none.
+
+    Raises:
+        ValueError: If the file is something else, which would be lost.
+    """
+    if path is None or not path.is_file():
+        return {}
+    try:
+        result = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError:
+        result = None
+    found = result.get('kind') if isinstance(result, dict) else None
+    if found != kind:
+        held = f'a result of kind {found!r}' if found else 'no result'
+        raise ValueError(f'{path}: holds {held}, not of kind {kind!r}; choose another --out')
+    return result
+
+
 def read_results(folder: str | Path) -> dict[str, dict]:
     """The results of a folder by the names of their files, without ``.json``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 TEMPORARY = re.compile(r'\..+\.\d+\.tmp')
@@ -46,9 +47,34 @@ def check_folder(path: str | Path) -> None:
     """
     there = next(part for part in (Path(path), *Path(path).parents) if part.exists())
     if not there.is_dir():
-        raise NotADirectoryError(f'{there}: is a file, not a folder; choose another --out-dir')
+        raise NotADirectoryError(f'{there}: is a file, not a folder; choose another folder')
     if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f'{there}: this user may not write here; choose another --out-dir')
+        raise PermissionError(f'{there}: this user may not write here; choose another folder')
+
+
+def check_file(path: str | Path) -> None:
+    """Refuse, before the work that is to be kept in it, what no file can be written to.
+
+    Raises:
+        IsADirectoryError: If a folder is there.
+        NotADirectoryError, PermissionError: As :func:`check_folder`, of the folder it lies in.
+    """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f'{path}: is a folder; give the name of a file')
+    check_folder(Path(path).parent)
+
+
+def new_file(text: str) -> Path:
+    """A file that a tool is to write, as a type of argparse.
+
+    Raises:
+        ArgumentTypeError: As :func:`check_file`.
+    """
+    try:
+        check_file(text)
+    except OSError as error:
+        raise ArgumentTypeError(str(error)) from error
+    return Path(text)
 
 
 def _sync_folder(folder: Path) -> None:

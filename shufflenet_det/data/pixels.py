@@ -154,14 +154,14 @@ def _size_of(content: bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def as_image(image: np.ndarray | str | Path) -> np.ndarray:
+def as_image(image: np.ndarray | str | os.PathLike) -> np.ndarray:
     """A BGR image (H, W, 3) uint8 as it is, or the pixels of an image file.
 
     Raises:
         FileNotFoundError, ValueError: As :func:`read_image`; if an array is no such image.
     """
-    if isinstance(image, str | Path):
-        return read_image(image)
+    if isinstance(image, str | os.PathLike):
+        return read_image(os.fspath(image))
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size:
         if image.ndim == 3 and image.shape[2] == 3:
             return image

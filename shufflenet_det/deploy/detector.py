@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
@@ -14,6 +15,8 @@ from shufflenet_det.checkpoints.models import load_model, read_mmengine
 from shufflenet_det.training.launch import load_config
 from shufflenet_det.training.own_photos import Run
 
+from .opening import cause
+
 
 def load_detector(config: str, checkpoint: str, device: str = 'cpu') -> nn.Module:
     """A detector in eval mode, for ``mmdet.apis.inference_detector``.
@@ -21,19 +24,36 @@ def load_detector(config: str, checkpoint: str, device: str = 'cpu') -> nn.Modul
     The names of its classes are the checkpoint's, or else the config's.
 
     Raises:
-        ValueError, OSError: As ``read_mmengine`` and ``load_model``; if nothing names the classes.
+        ValueError, OSError: As ``load_config``, ``build_model``, ``read_mmengine`` and
+            ``load_model``; if nothing names the classes.
     """
     cfg = load_config(config, run=Run.after(checkpoint))
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    if 'init_cfg' in cfg.model.get('backbone', {}):
-        cfg.model.backbone.init_cfg = None
-    model = revert_sync_batchnorm(MODELS.build(cfg.model))
+    model = revert_sync_batchnorm(build_model(cfg, config))
     content = read_mmengine(checkpoint)
     load_model(model, content, checkpoint)
     classes = _saved_classes(content) or _config_classes(cfg)
     model.dataset_meta = dict(classes=classes, palette='random')
     model.cfg = cfg  # where inference_detector looks for the pipeline
     return model.to(device).eval()
+
+
+def build_model(cfg: Config, config: str | Path) -> nn.Module:
+    """The model of a config with fresh weights.
+
+    Args:
+        cfg: The config.
+        config: Its file, for the error.
+
+    Raises:
+        ValueError: If there is none, or it does not build, with the cause.
+    """
+    try:
+        if 'init_cfg' in cfg.model.get('backbone', {}):
+            cfg.model.backbone.init_cfg = None
+        return MODELS.build(cfg.model)
+    except Exception as error:  # a config is a program, and can fail in any way
+        raise ValueError(f'{config} does not build a detector: {cause(error)}') from error
 
 
 def _saved_classes(checkpoint: Mapping) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shufflenet_det.checkpoints.published import packaged_file
+from shufflenet_det.checkpoints.published import PUBLISHED, packaged_file
 
 from .archive import MAGIC, MEMBER, Archive
 from .contract import check_detections
@@ -56,7 +56,7 @@ def open_file(path: Path, num_threads: int, providers: tuple[str, ...]) -> tuple
     if path.is_dir():
         raise IsADirectoryError(f'{path}: a folder; give the file of tools/export.py that is in it')
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file; {REMEDY}')
+        raise FileNotFoundError(f'{path}: no such file; {_remedy(path)}')
     content = path.read_bytes()
     try:
         if not content:
@@ -71,6 +71,17 @@ def open_file(path: Path, num_threads: int, providers: tuple[str, ...]) -> tuple
         raise ValueError(f'{path}: its metadata has too many lists in each other') from error
     except ImportError as error:
         raise ImportError(f'{path}: {error}') from error
+
+
+def _remedy(path: Path) -> str:
+    """What to do where there is no file of a path, which may have been meant as a name."""
+    if path.name in PUBLISHED:
+        return (
+            f'{path.name} is no file, but weights for PyTorch: tools/detect.py --model {path.name} '
+            'fetches them, in Python deploy.predict.load_predictor does'
+        )
+    names = ', '.join(name for name, row in PUBLISHED.items() if row.file)
+    return f'{REMEDY}, or give the name of one in the package: {names}'
 
 
 def _open_archive(archive: Archive, num_threads: int, providers: tuple[str, ...]) -> tuple:

@@ -18,6 +18,7 @@ from .equalise import equalise
 from .model_info import ModelInfo
 from .onnx_export import add_info, info_text
 from .onnx_runtime import quantization
+from .request import picked
 
 tools = quantization()
 
@@ -40,9 +41,6 @@ SINGLE_PRECISION = tuple(
     f'{head}_{output}.' for head in ('rpn', 'gfl', 'retina', 'rtm') for output in ('cls', 'reg')
 )
 """Convs that make scores and boxes, by their weights' names; they stay in fp32 too."""
-
-MOST_IMAGES = 50
-"""Calibration images that are used, at even distances, where there are more."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ def quantise(
 
     Args:
         proto: What `to_onnx` returns, in single precision.
-        paths: Calibration images, as the detector will see them; MOST_IMAGES of them are used.
+        paths: Calibration images, as the detector will see them; `picked` ones of them are used.
         method: How.
 
     Raises:
@@ -171,7 +169,6 @@ def quantise(
     if not paths:
         raise ValueError('int8 needs calibration images: give some hundred')
     info = ModelInfo.from_json(info_text(proto))
-    step = -(-len(paths) // MOST_IMAGES)
-    result = quantised(proto, list(resized_images(paths[::step], info)), method)
+    result = quantised(proto, list(resized_images(picked(paths), info)), method)
     add_info(result, replace(info, precision='int8'))
     return result

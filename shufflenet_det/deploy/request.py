@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shufflenet_det.data.pixels import read_image
+
 from .formats import FORMATS, Format
+
+MOST_IMAGES = 50
+
+
+def picked(calibration: Sequence[Path]) -> Sequence[Path]:
+    """The calibration images that are used: up to MOST_IMAGES at even distances."""
+    return calibration[:: -(-len(calibration) // MOST_IMAGES) or 1]
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Request:
 
     Raises:
         ValueError, ImportError: If the format cannot hold it, or its package is missing.
+        FileNotFoundError, ValueError: If a calibration image cannot be read.
     """
 
     to: str = 'onnx'
@@ -40,6 +50,8 @@ class Request:
             raise ValueError(f'{self.to}: holds whole detectors; {self.output} go to onnx only')
         if (self.precision == 'int8') != bool(self.calibration):
             raise ValueError('int8, and nothing else, needs calibration images: give some hundred')
+        for path in picked(self.calibration):
+            read_image(path)  # refused here, not when the graph is there
 
     @property
     def format(self) -> Format:

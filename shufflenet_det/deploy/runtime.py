@@ -74,7 +74,9 @@ class Detector:
             self.info = replace(self.info, resize=replace(self.info.resize, scale=scale))
         self.classes = self.info.classes
 
-    def find_in(self, source: Source | str | Path, score_thr: float = SURE) -> Iterator[Found]:
+    def find_in(
+        self, source: Source | str | Path | int, score_thr: float = SURE
+    ) -> Iterator[Found]:
         """What it finds in an image, a folder, a pattern, a video or a camera, frame by frame.
 
         Raises:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from numbers import Integral
 from pathlib import Path
 from typing import Protocol
 
@@ -157,12 +158,17 @@ class Source:
                 print(f'skipped: {error}', file=sys.stderr)
 
 
-def open_source(given: str | Path) -> Source:
+def open_source(given: str | Path | int) -> Source:
     """The frames of what is given, by the first row of KINDS that knows it.
 
     Raises:
-        FileNotFoundError: If no row knows it, or nothing to read is there.
+        FileNotFoundError, ValueError: If no row knows it, or nothing is there; of another type.
     """
+    if not isinstance(given, str | os.PathLike | Integral):
+        raise ValueError(
+            'the source must be a path, a pattern, a stream or the number of a camera, got '
+            f'{type(given).__name__}; a detector takes arrays itself, and lists by each'
+        )
     text = str(given)
     for kind in KINDS:
         if kind.knows(text):
@@ -209,15 +215,8 @@ def _parts(paths: Sequence[Path], root: Path) -> list[Part]:
 
 
 def _part(path: Path, name: str) -> Part:
-    return (Capture if _is_video(path) else Still)(str(path), name)
-
-
-def _is_video(path: str | Path) -> bool:
-    return Path(path).suffix.lower() in VIDEO_SUFFIXES
-
-
-def _file(text: str) -> list[Part]:
-    return [_part(Path(text), Path(text).name)]
+    is_video = path.suffix.lower() in VIDEO_SUFFIXES
+    return (Capture if is_video else Still)(str(path), name)
 
 
 def _folder(text: str) -> list[Part]:
@@ -243,7 +242,8 @@ KINDS = (
     Kind('the number of a camera', str.isdecimal, lambda text: [Capture(text, f'camera{text}')]),
     Kind(f'a stream ({", ".join(STREAMS)}...)', lambda text: text.startswith(STREAMS),
          lambda text: [Capture(text, 'stream')]),
-    Kind('an image or a video', lambda text: Path(text).is_file(), _file),
+    Kind('an image or a video', lambda text: Path(text).is_file(),
+         lambda text: [_part(Path(text), Path(text).name)]),
     Kind('a folder', os.path.isdir, _folder),
     Kind("a pattern like 'shots/**/*.jpg'", glob.has_magic, _matching),
 )  # fmt: skip

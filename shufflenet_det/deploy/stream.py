@@ -67,7 +67,7 @@ class Found:
 
 
 def find_in(
-    predictor: Predictor, source: Source | str | Path, score_thr: float = SURE
+    predictor: Predictor, source: Source | str | Path | int, score_thr: float = SURE
 ) -> Iterator[Found]:
     """What a predictor finds in every frame of a source, one by one.
 

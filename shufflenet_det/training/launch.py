@@ -12,6 +12,7 @@ from mmdet.registry import METRICS
 from mmengine.config import Config, ConfigDict, DictAction
 
 from shufflenet_det.data.training_check import check_training_data, datasets
+from shufflenet_det.integration.config_errors import errors_of_config
 from shufflenet_det.integration.type_name import type_name
 
 from .amended_config import (
@@ -44,16 +45,14 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ValueError: If it is no Python, with path and line; if a weight decay is scaled that is not
+        ImportError, ValueError: As ``errors_of_config``; if a weight decay is scaled that is not
             there; as ``apply_options`` and ``settle``.
     """
-    try:
+    with errors_of_config(path):
         if '::' in str(path):
             cfg = Config.fromstring(f'_base_ = [{str(path)!r}]', '.py')
         else:
             cfg = Config.fromfile(str(path))
-    except SyntaxError as error:
-        raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct the config') from error
     options = settle(cfg, options or {}, run, work_dir_for(cfg, path, None))
     apply_options(cfg, named)
     old_root = cfg.get('data_root')

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
+from shufflenet_det.integration.config_errors import errors_of_config
 from shufflenet_det.integration.config_scope import config_root
 from shufflenet_det.integration.type_name import type_name
 
@@ -53,7 +54,9 @@ def apply_options(cfg: Config, names: Iterable[str]) -> Config:
         ValueError: If an option does not exist, or the config has nothing that it could change.
     """
     for name in names:
-        settings = Config.fromfile(option_path(name)).to_dict()
+        path = option_path(name)
+        with errors_of_config(path):
+            settings = Config.fromfile(path).to_dict()
         for key, step in STEPS.items():
             if key in settings:
                 try:

@@ -1,4 +1,5 @@
 import json
+import math
 import sys
 from dataclasses import replace
 
@@ -169,7 +170,8 @@ def test_a_budget_that_nothing_keeps_says_what_is_needed(stub, predicted):
      (dict(device='cuda'), 'form onnxruntime computes on the CPU, not on cuda'),
      (dict(device='cuda', form='eager', clock='cpu'), '--clock cpu needs --device cpu'),
      (dict(head='none'), "head 'none' is not known here; allowed: .*light-head"),
-     (dict(budget_ms=0.0), '--budget-ms 0 is not allowed')],
+     (dict(budget_ms=0.0), '--budget-ms 0 is not allowed'),
+     (dict(budget_ms=math.nan), '--budget-ms nan is not allowed')],
 )  # fmt: skip
 def test_what_a_plan_cannot_be_is_named(arguments, named):
     with pytest.raises(ValueError, match=named):

@@ -11,6 +11,7 @@ from torch import nn
 from versions import needs_exporter
 
 from shufflenet_det.bench import energy, memory
+from shufflenet_det.bench.detector_complexity import detector_on_meta, model_complexity
 from shufflenet_det.bench.detector_latency import DetectorRun, run_detectors
 from shufflenet_det.bench.latency import Conditions
 from shufflenet_det.bench.model_latency import COLD, FIRST, LOAD, WARM, ModelOptions, run_models
@@ -64,6 +65,12 @@ def test_models_of_every_kind_stand_in_one_table(folder):
     assert again.n == rows[0].timing.n == 2
     (table,) = tables_of(result(rows, again))
     assert len(table.rows) == 4 and table.header[-2] == 'speed / first row'
+
+
+def test_a_backbone_of_a_config_is_counted_as_it_is_measured(folder):
+    counted = model_complexity(detector_on_meta(folder / 'net.py'), (64, 64))
+    (part,) = counted.parts
+    assert part.name == 'backbone' and part.total.macs > 0 and counted.rois == 0
 
 
 def test_cold_rows_and_the_start(folder):

@@ -31,6 +31,12 @@ def test_what_a_format_cannot_hold_is_refused(arguments, message):
         Request(**arguments)
 
 
+def test_calibration_image_that_is_none_is_refused_before_any_work(tmp_path):
+    (tmp_path / 'a.jpg').write_text('no image')
+    with pytest.raises(ValueError, match=r'a\.jpg: not an image'):
+        run_tool('export', 'none.py', 'none.pth', '--precision', 'int8', '--calibration', tmp_path)
+
+
 def test_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
     row = replace(FORMATS['onnx'], name='other', modules=('onnx', 'not_there'), extra='deploy')
     monkeypatch.setitem(request.FORMATS, 'other', row)

@@ -80,6 +80,29 @@ def test_folder_in_place_of_an_image_is_named(path):
         Detector(path)(path.parent)
 
 
+@pytest.mark.parametrize('given', [IMAGE, [IMAGE], ['a.jpg'], b'a.jpg', None, 0.0])
+def test_source_of_another_type_is_refused(path, given):
+    message = rf'source must be a path, .* got {type(given).__name__}; .* lists by each'
+    with pytest.raises(ValueError, match=message):
+        next(Detector(path).find_in(given))
+
+
+class Named:
+    """A path of another library."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def test_path_of_any_type_is_an_image(path):
+    file = path.with_suffix('.png')
+    cv2.imwrite(str(file), IMAGE)
+    assert len(Detector(path)(Named(file))[0]) == 2
+
+
 @pytest.mark.parametrize('score', ['0.3', None, float('nan'), -0.1, 1.5])
 def test_threshold_that_is_no_score_is_refused(path, score):
     with pytest.raises(ValueError, match='score_thr is .*, allowed is 0 to 1'):

@@ -112,6 +112,12 @@ def test_wrong_metadata_of_an_archive_is_refused(tmp_path, name):
 GIVEN = {
     'a folder': ('', IsADirectoryError, 'a folder; give the file of tools/export.py'),
     'nothing there': ('none.onnx', FileNotFoundError, r'none\.onnx: no such file; write it with'),
+    'a name misspelt': ('blood_cells', FileNotFoundError, 'one in the package: blood-cells$'),
+    'a name of weights': (
+        'nanodet-plus-m-416',
+        FileNotFoundError,
+        r'tools/detect\.py --model nanodet-plus-m-416',
+    ),
     'below a file': ('a.onnx/b.onnx', FileNotFoundError, r'b\.onnx: no such file'),
 }
 """Name -> what is given below the folder, the error and what it says."""

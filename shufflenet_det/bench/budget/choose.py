@@ -99,7 +99,7 @@ class Plan:
     def __post_init__(self) -> None:
         check_head(self.head)
         check_form(self.form, self.device)
-        if self.budget_ms <= 0:
+        if not self.budget_ms > 0:  # or no number
             raise ValueError(f'--budget-ms {self.budget_ms:g} is not allowed; give more than 0')
         if self.clock == 'cpu' and (self.device != 'cpu' or torch.get_num_threads() > 1):
             raise ValueError('--clock cpu needs --device cpu and --threads 1; give --clock wall')

@@ -94,4 +94,5 @@ def draw_reuse(panels: dict[str, ndarray], path: str | Path) -> None:
         axis.set_xticks(numbers - 1, numbers)
         axis.set_yticks(numbers - 1, numbers)
     figure.colorbar(image, ax=axes[0].tolist(), label='channels that connect them directly')
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -131,6 +131,19 @@ GUIDELINES = {
 """Key -> experiment."""
 
 
+def check_guidelines(keys: Iterable[str], side: int) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        ValueError: If a key is not in the table, or the side of the input is no number of px.
+    """
+    for key in keys:
+        if key not in GUIDELINES:
+            raise ValueError(f'guideline {key!r} is not known; allowed: {list(GUIDELINES)}')
+    if side < 1:
+        raise ValueError(f'--size {side} is not allowed; give at least 1 px')
+
+
 def run_guideline(
     key: str,
     scale: str,
@@ -156,10 +169,9 @@ def run_guideline(
         ``columns``, one for each width, and ``profile``, the operators behind the largest one.
 
     Raises:
-        ValueError: If the key is not in the table.
+        ValueError: As :func:`check_guidelines`.
     """
-    if key not in GUIDELINES:
-        raise ValueError(f'guideline {key!r} is not known; allowed: {list(GUIDELINES)}')
+    check_guidelines([key], side)
     guideline = GUIDELINES[key]
     columns = []
     for c in guideline.widths[scale][:widths]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.bench.environment import earlier_result, environment, write_result
 
 from .evaluation import evaluate
 from .plan import Plan
@@ -44,7 +44,7 @@ def run_all(runs: Iterable[Run], plan: Plan, places: Places, jobs: int) -> dict:
         The result.
     """
     lock = threading.Lock()
-    done = {row['name'] for row in read_rows(places.out) if 'error' not in row}
+    done = {row['name'] for row in read_rows(places.out, plan.kind) if 'error' not in row}
 
     def measure_and_keep(run: Run) -> None:
         row = measure(run, places, plan.splits)
@@ -74,13 +74,17 @@ def measure(run: Run, places: Places, splits: Sequence[str]) -> dict:
     return row | figures | curves | attempts(work_dir)
 
 
-def read_rows(path: Path) -> list[dict]:
-    """Rows of a result file; none where it does not exist."""
-    return json.loads(path.read_text(encoding='utf-8'))['rows'] if path.is_file() else []
+def read_rows(path: Path, kind: str) -> list[dict]:
+    """Rows of a result file; none where it does not exist.
+
+    Raises:
+        ValueError: As ``earlier_result``.
+    """
+    return earlier_result(path, kind).get('rows', [])
 
 
 def keep(path: Path, kind: str, rows: Iterable[Mapping]) -> None:
     """Put rows into a result file, in the place of those of the same name."""
-    kept = {row['name']: row for row in read_rows(path)}
+    kept = {row['name']: row for row in read_rows(path, kind)}
     kept |= {row['name']: row for row in rows}
     write_result(path, kind, environment(), rows=list(kept.values()))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 from shufflenet_det.deploy.model_info import PRECISIONS
 
 from .plan import CASES
@@ -24,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('photos', type=Path, help='folder of the sets of photographs')
     parser.add_argument('trainings', type=Path, help='--work of tools/photos.py comparison')
     parser.add_argument('--files', type=Path, required=True, help='folder for exported files')
-    parser.add_argument('--out', type=Path, required=True, help='result file')
+    parser.add_argument('--out', type=new_file, required=True, help='result file')
     parser.add_argument('--only', default='', help='rows whose name has this text')
     parser.add_argument('--precision', nargs='+', choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument('--times', action='store_true', help='time the rows that are there, anew')

@@ -67,7 +67,7 @@ def _rows(case: Case, places: Places) -> dict[str, dict]:
     """Rows of a detector with the weights that there are now, which did not fail, by name."""
     weights = case.weights(places.work)
     return {
-        row['name']: row for row in read_rows(places.out)
+        row['name']: row for row in read_rows(places.out, KIND)
         if 'error' not in row and row['detector'] == case.config and row['weights'] == weights
     }  # fmt: skip
 

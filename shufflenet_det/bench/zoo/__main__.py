@@ -12,6 +12,7 @@ from mmdet.utils import register_all_modules
 from mmengine.logging import MMLogger
 
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.checkpoints.atomic import new_file
 
 from .run import SECONDS, config_folder, rows_of, run_all, sample_of
 from .swaps import config_files, swap_all
@@ -28,7 +29,7 @@ def main() -> None:
                       'and list what a swap changes without a word')  # fmt: skip
     parser.add_argument('--seconds', type=int, default=SECONDS,
                         help=f'of CPU time that a config gets (default: {SECONDS})')  # fmt: skip
-    parser.add_argument('--out', type=Path, help='result file; what it holds is not tried again')
+    parser.add_argument('--out', type=new_file, help='result; what it holds is not tried again')
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings('ignore')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -19,7 +18,7 @@ from signal import SIGXCPU
 import torch
 from mmengine.config import Config
 
-from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.bench.environment import earlier_result, environment, write_result
 from shufflenet_det.bench.failures import line_of
 from shufflenet_det.detectors.swap import backbone_config, swap_backbone
 from shufflenet_det.detectors.trial import (
@@ -114,7 +113,7 @@ def run_all(rows: Iterable[Row], root: Path, out: Path | None, seconds: int = SE
         seconds: CPU time that a row gets.
     """
     rows = list(rows)
-    kept = json.loads(out.read_text('utf-8'))['rows'] if out and out.is_file() else []
+    kept = earlier_result(out, KIND).get('rows', [])
     done = {(row['folder'], row['config'], row['swapped']): row for row in kept}
     env = environment(batch=BATCH, size=SHAPE[1:])
     result = dict(rows=kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from shufflenet_det.bench.environment import environment, write_result
+from shufflenet_det.bench.environment import earlier_result, environment, write_result
 from shufflenet_det.bench.failures import line_of
 from shufflenet_det.detectors.swap import backbone_config, swap_backbone
 
@@ -67,7 +66,7 @@ def swap_all(names: Iterable[str], root: Path, out: Path | None) -> dict:
         root: Folder of the configs.
         out: The result file, written after each model; None keeps nothing.
     """
-    kept = json.loads(out.read_text('utf-8'))['rows'] if out and out.is_file() else []
+    kept = earlier_result(out, KIND).get('rows', [])
     rows = {row['config']: Swap(**row) for row in kept}
     done = {name for row in rows.values() for name in (row.config, *row.same)}
     env, result = environment(), dict(rows=kept)

@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 
 from shufflenet_det.archs import get_arch, out_channels
 from shufflenet_det.detectors.levels import built_backbone
+from shufflenet_det.integration.config_errors import errors_of_config
 from shufflenet_det.integration.config_scope import config_path
 
 from .change import Change
@@ -26,7 +27,8 @@ DETECTOR_PATHS = ('model', 'model.detector')
 
 def read_config(config: str | Path) -> Config:
     """A config by its path, or by ``mmdet::path/below/configs.py``."""
-    return Config.fromfile(config_path(config) if '::' in str(config) else config)
+    with errors_of_config(config):
+        return Config.fromfile(config_path(config) if '::' in str(config) else config)
 
 
 def backbone_config(
