@@ -20,6 +20,7 @@ from shufflenet_det.integration.type_name import type_name
 
 from .decisions import CHOSEN, Recipe, Settings, count, decide
 from .distributed import launched_rank
+from .lock import hold
 from .options import RESIZING
 from .starts import GIVEN, STARTS, choose
 
@@ -65,7 +66,7 @@ def settle(cfg: Config, options: Mapping, run: Run | None, work_dir: str) -> dic
 
     Raises:
         ValueError: If the config cannot be settled; DataError where that is due to the data.
-        OSError: As ``starts.choose``.
+        OSError: As ``starts.choose``, and as ``hold`` before anything is written.
     """
     if KEY not in cfg:
         return dict(options)
@@ -110,6 +111,8 @@ def _train(cfg: Config, own: Mapping, options: Mapping, work_dir: Path, resumes:
         loads=not (load_from or resumes),
         images={split: [image.file for image in found.images[split]] for split in SPLITS},
     )  # fmt: skip
+    if not launched_rank():
+        hold(work_dir)  # what another training decided stays
     folder = work_dir / KEY
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
