@@ -28,7 +28,7 @@ KEY = 'own_photos'
 DECIDED = 'decided.json'
 ELSEWHERE = 'elsewhere'
 FIELDS = ('layout', 'seed', 'start', *CHOSEN)
-"""What ``own_photos`` of a config may hold; None is decided."""
+"""What ``own_photos`` of a config may hold; None, or what is left out, is decided."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,13 @@ def settle(cfg: Config, options: Mapping, run: Run | None, work_dir: str) -> dic
             f'{cfg.filename}: {KEY} is decided by its training; give the config that this wrote, '
             f'work_dirs/{Path(cfg.filename).stem}/{Path(cfg.filename).name}'
         )
-    own = dict(cfg._cfg_dict.pop(KEY))
-    own.update({k.partition('.')[2]: v for k, v in options.items() if k.startswith(f'{KEY}.')})
+    own = {**dict.fromkeys(FIELDS), 'seed': 0, **cfg._cfg_dict.pop(KEY)}
+    given = {k: v for k, v in options.items() if k.partition('.')[0] == KEY}
+    own.update({k.removeprefix(f'{KEY}.'): v for k, v in given.items()})
     unknown = sorted(own.keys() - set(FIELDS))
     if unknown:
         raise ValueError(f'{KEY} has no {unknown}; it takes {list(FIELDS)}')
-    rest = {k: v for k, v in options.items() if not k.startswith(f'{KEY}.')}
+    rest = {k: v for k, v in options.items() if k not in given}
     folder = Path(run.folder or rest.get('work_dir') or work_dir)
     if run.trains:
         record = _train(cfg, own, rest, folder, run.resumes)
