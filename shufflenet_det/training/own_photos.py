@@ -108,8 +108,8 @@ def _train(cfg: Config, own: Mapping, options: Mapping, work_dir: Path, resumes:
     else:
         start, reason = choose(cfg, own['start'])
     record = dict(
-        data_root=str(found.root), classes=found.classes, start=start, settings=asdict(settings),
-        loads=not (load_from or resumes),
+        data_root=str(found.root), data_path=str(found.root.absolute()), classes=found.classes,
+        start=start, settings=asdict(settings), loads=not (load_from or resumes),
         images={split: [image.file for image in found.images[split]] for split in SPLITS},
     )  # fmt: skip
     if not launched_rank():
@@ -142,8 +142,10 @@ def _recall(own: Mapping, options: Mapping, folder: Path) -> dict:
     record = _read(folder)
     record['loads'] = False
     root = options.get('data_root')
-    if root is None or Path(root).resolve() == Path(record['data_root']).resolve():
-        return record
+    roots = [record['data_root'], record.get('data_path', record['data_root'])]
+    if root is None or Path(root).resolve() in [Path(each).resolve() for each in roots]:
+        # A whole project may have moved, or the command be given in another folder.
+        return {**record, 'data_root': next((r for r in roots if Path(r).is_dir()), roots[0])}
     found = read_images(root, own['layout'])
     unknown = sorted(set(found.classes) - set(record['classes']))
     if unknown:

@@ -92,6 +92,16 @@ def test_resumed_and_tested_on_the_same_split(load, tmp_path):
     assert recall(tmp_path).pretty_text == shown
 
 
+@pytest.mark.parametrize('given', [False, True])
+def test_tested_on_the_same_split_from_another_folder(load, tmp_path, monkeypatch, root, given):
+    monkeypatch.chdir(root.parent)
+    first = load(data_root=root.name)
+    monkeypatch.chdir(tmp_path)
+    cfg = recall(tmp_path, **(dict(data_root=str(root)) if given else {}))
+    assert cfg.test_dataloader.dataset.ann_file == first.test_dataloader.dataset.ann_file
+    assert cfg.data_root == cfg.test_dataloader.dataset.data_root == str(root)
+
+
 def test_split_is_kept_when_images_come_later(tmp_path, load):
     cvat(tmp_path / 'grown')
     before = load(data_root=tmp_path / 'grown')
