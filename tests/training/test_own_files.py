@@ -41,6 +41,12 @@ def test_second_run_in_a_work_dir_is_refused_and_names_the_first(tmp_path):
     protected(tmp_path, 1).train()  # the lock died with the process
 
 
+def test_work_dir_that_is_no_folder_is_named(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(OSError, match=r'file: no folder that can be written to .*--work-dir'):
+        lock.hold(tmp_path / 'file')
+
+
 def test_refused_training_leaves_what_the_first_decided_of_a_folder_of_photographs(tmp_path):
     roboflow(tmp_path / 'set')
     work, run = tmp_path / 'work', Run(str(tmp_path / 'work'), trains=True)
