@@ -72,6 +72,12 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('train.py', 'configs/lighthead_snv2.py', '--cfg-options', 'data_root=/nowhere'):
         'make_demo_data.py',
     ('train.py', 'configs/none.py'): 'configs/none.py',
+    ('train.py', CONFIG, '--cfg-options', 'data_root'): 'data_root is no setting; write key=value',
+    ('train.py', CONFIG, '--cfg-options', 'a=(1,2'): 'a=(1,2 is no setting; write key=value',
+    ('train.py', CONFIG, '--cfg-options', 'data_root.x=1'): "settings ['data_root.x'] do not fit",
+    ('train.py', CONFIG, '--cfg-options', 'param_scheduler.9.end=1'): 'Index 9 exceeds the length',
+    ('train.py', CONFIG, '--cfg-options', 'data_root=/no where'):
+        '/no where/annotations/instances_train.json does not exist',
     ('training_forms.py', '/nowhere'): '/nowhere/aquarium is no folder',
     ('train.py', 'configs/custom/my_photos.py', '--cfg-options', 'data_root=tools'):
         'tools: no annotations in it; looked for roboflow',

@@ -9,13 +9,13 @@ from itertools import product
 from pathlib import Path
 
 from run_tool import run_tool
-from mmengine.config import DictAction
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7
 from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.paper import table7
 from shufflenet_det.bench.tables import markdown
+from shufflenet_det.training.key_values import KeyValues
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--speed-batch', type=int, default=4)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/table7'))
     parser.add_argument('--out', default='data/results/table7.json')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValues)
     return parser.parse_args(argv)
 
 

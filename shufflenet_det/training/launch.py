@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from mmdet.registry import METRICS
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 
 from shufflenet_det.data.training_check import check_training_data, datasets
 from shufflenet_det.integration.type_name import type_name
@@ -21,6 +21,7 @@ from .amended_config import (
     read_through_this_package,
     without_workers,
 )  # fmt: skip
+from .key_values import KeyValues
 from .options import apply_options, option_names, option_path
 from .own_photos import Run, settle
 
@@ -44,8 +45,8 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ValueError: If it is no Python, with path and line; if a weight decay is scaled that is not
-            there; as ``apply_options`` and ``settle``.
+        ValueError: If it is no Python, with path and line; if ``options`` do not fit; if a weight
+            decay is scaled that is not there; as ``apply_options`` and ``settle``.
     """
     try:
         if '::' in str(path):
@@ -57,7 +58,10 @@ def load_config(
     options = settle(cfg, options or {}, run, work_dir_for(cfg, path, None))
     apply_options(cfg, named)
     old_root = cfg.get('data_root')
-    cfg.merge_from_dict(options)
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'settings {list(options)} do not fit {path}: {error.args[0]}') from error
     without_workers(cfg)
     check_decay(cfg)
     new_root = cfg.get('data_root')
@@ -213,7 +217,7 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'merge over the config, before --cfg-options: {", ".join(option_names())}',
     )  # fmt: skip
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='settings to change, key=value'
+        '--cfg-options', nargs='+', action=KeyValues, help='settings to change, key=value'
     )
     parser.add_argument(
         '--launcher',
