@@ -71,7 +71,11 @@ def test_every_tool_explains_itself_also_where_python_leaves_docstrings_out():
 BAD_INPUT = {  # arguments of the tools: what the one line names
     ('train.py', 'configs/lighthead_snv2.py', '--cfg-options', 'data_root=/nowhere'):
         'make_demo_data.py',
-    ('train.py', 'configs/none.py'): 'configs/none.py',
+    ('train.py', 'configs/none.py'): 'configs/none.py: no such file; give',
+    ('train.py', 'configs'): 'configs: is a folder; give the path of a config file',
+    ('test.py', 'none.pth', CONFIG): 'none.pth: no such file; give the path of a config file',
+    ('test.py', 'LICENSE', CONFIG): 'LICENSE: is no config, whose name ends in .py',
+    ('swap_backbone.py', 'configs'): 'configs: is a folder; give the path of a config file',
     ('train.py', CONFIG, '--cfg-options', 'data_root'): 'data_root is no setting; write key=value',
     ('train.py', CONFIG, '--cfg-options', 'a=(1,2'): 'a=(1,2 is no setting; write key=value',
     ('train.py', CONFIG, '--cfg-options', 'data_root.x=1'): "settings ['data_root.x'] do not fit",

@@ -12,6 +12,7 @@ from mmdet.registry import METRICS
 from mmengine.config import Config, ConfigDict
 
 from shufflenet_det.data.training_check import check_training_data, datasets
+from shufflenet_det.integration.config_scope import config_file
 from shufflenet_det.integration.type_name import type_name
 
 from .amended_config import (
@@ -45,14 +46,14 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ValueError: If it is no Python, with path and line; if ``options`` do not fit; if a weight
-            decay is scaled that is not there; as ``apply_options`` and ``settle``.
+        ValueError: If it is no config, or no Python, with path and line; if ``options`` do not fit;
+            if a weight decay is scaled that is not there; as ``apply_options`` and ``settle``.
     """
     try:
         if '::' in str(path):
             cfg = Config.fromstring(f'_base_ = [{str(path)!r}]', '.py')
         else:
-            cfg = Config.fromfile(str(path))
+            cfg = Config.fromfile(config_file(path))
     except SyntaxError as error:
         raise ValueError(f'{path}, line {error.lineno}: {error.msg}; correct the config') from error
     options = settle(cfg, options or {}, run, work_dir_for(cfg, path, None))

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 
 from shufflenet_det.archs import get_arch, out_channels
 from shufflenet_det.detectors.levels import built_backbone
-from shufflenet_det.integration.config_scope import config_path
+from shufflenet_det.integration.config_scope import config_file
 
 from .change import Change
 from .fields import set_fields, try_necks
@@ -25,8 +25,8 @@ DETECTOR_PATHS = ('model', 'model.detector')
 
 
 def read_config(config: str | Path) -> Config:
-    """A config by its path, or by ``mmdet::path/below/configs.py``."""
-    return Config.fromfile(config_path(config) if '::' in str(config) else config)
+    """A config by its path, or by ``mmdet::path/below/configs.py``; errors are `config_file`'s."""
+    return Config.fromfile(config_file(config))
 
 
 def backbone_config(
