@@ -82,6 +82,8 @@ BAD_INPUT = {  # arguments of the tools: what the one line names
     ('train.py', CONFIG, '--cfg-options', 'param_scheduler.9.end=1'): 'Index 9 exceeds the length',
     ('train.py', CONFIG, '--cfg-options', 'data_root=/no where'):
         '/no where/annotations/instances_train.json does not exist',
+    ('train.py', 'configs/photos/gfl_1.0x_320.py', '--cfg-options', 'data_root=/nowhere'):
+        'Say where the set is with --cfg-options data_root=DIR',
     ('training_forms.py', '/nowhere'): '/nowhere/aquarium is no folder',
     ('train.py', 'configs/custom/my_photos.py', '--cfg-options', 'data_root=tools'):
         'tools: no annotations in it; looked for roboflow',

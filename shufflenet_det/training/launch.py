@@ -32,6 +32,10 @@ HOW_TO_GET_COCO = (
     'environment variable COCO_ROOT or --cfg-options data_root=DIR. Without COCO, '
     '`python tools/make_demo_data.py` and configs/demo/lighthead_snv2_demo.py need no download.'
 )
+HOW_TO_FIND_DATA = (
+    'Say where the set is with --cfg-options data_root=DIR, or correct ann_file and data_prefix of '
+    'the config; `python tools/make_demo_data.py --root DIR` makes a set to try it on.'
+)
 
 
 def load_config(
@@ -91,9 +95,10 @@ def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
             needed += [root / prefix for prefix in (dataset.get('data_prefix') or {}).values()]
             for path in needed:
                 if not path.exists():
+                    coco = '2017' in dataset['ann_file']  # of which it is named
                     raise FileNotFoundError(
-                        f'{split} data: {path} does not exist (looked for in '
-                        f'{path.absolute()}). {HOW_TO_GET_COCO}'
+                        f'{split} data: {path} does not exist (looked for in {path.absolute()}). '
+                        f'{HOW_TO_GET_COCO if coco else HOW_TO_FIND_DATA}'
                     )
     check_training_data(cfg, splits)
 
