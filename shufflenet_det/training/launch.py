@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from inspect import signature
 from pathlib import Path
 
-import torch
 from mmdet.registry import METRICS
 from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 
 from shufflenet_det.data.training_check import check_training_data, datasets
 from shufflenet_det.integration.config_scope import config_file
@@ -120,18 +120,16 @@ def prepare_training(
         auto_scale_lr: Scale the learning rate to the actual batch size.
 
     Raises:
-        ValueError: If amp is asked for without a CUDA device, or auto_scale_lr and the config has
-            no base batch size.
+        ValueError: If amp is asked for on a CPU, by the switch or in the config, or auto_scale_lr
+            and the config has no base batch size.
         FileNotFoundError: If the checkpoint to resume does not exist.
     """
     cfg.work_dir = work_dir
     if amp:
-        if not torch.cuda.is_available():
-            raise ValueError(
-                '--amp needs a CUDA device and none is visible; take --option amp_bf16'
-            )
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if type_name(cfg.get('optim_wrapper') or {}) == 'AmpOptimWrapper' and get_device() == 'cpu':
+        raise ValueError('no CUDA device, which --amp and amp_fp16 need; take --option amp_bf16')
     if auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError(

@@ -93,9 +93,10 @@ def test_config_that_is_no_python_is_named(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a CUDA device is there')
-def test_amp_without_a_gpu_is_named():
-    with pytest.raises(ValueError, match='--amp needs a CUDA device'):
-        launch.prepare_training(launch.load_config(DEMO), 'work', amp=True)
+@pytest.mark.parametrize('options, amp', [([], True), (['amp_fp16'], False)])
+def test_amp_without_a_gpu_is_named(options, amp):
+    with pytest.raises(ValueError, match='no CUDA device, .* take --option amp_bf16'):
+        launch.prepare_training(launch.load_config(DEMO, named=options), 'work', amp=amp)
 
 
 def test_auto_scale_lr():
