@@ -72,7 +72,19 @@ def test_every_tool_explains_itself_also_where_python_leaves_docstrings_out():
 BAD_INPUT = {  # arguments of the tools: what the one line names
     ('train.py', 'configs/lighthead_snv2.py', '--cfg-options', 'data_root=/nowhere'):
         'make_demo_data.py',
-    ('train.py', 'configs/none.py'): 'configs/none.py',
+    ('train.py', 'configs/none.py'): 'configs/none.py: no such file; give',
+    ('train.py', 'configs'): 'configs: is a folder; give the path of a config file',
+    ('test.py', 'none.pth', CONFIG): 'none.pth: no such file; give the path of a config file',
+    ('test.py', 'LICENSE', CONFIG): 'LICENSE: is no config, whose name ends in .py',
+    ('swap_backbone.py', 'configs'): 'configs: is a folder; give the path of a config file',
+    ('train.py', CONFIG, '--cfg-options', 'data_root'): 'data_root is no setting; write key=value',
+    ('train.py', CONFIG, '--cfg-options', 'a=(1,2'): 'a=(1,2 is no setting; write key=value',
+    ('train.py', CONFIG, '--cfg-options', 'data_root.x=1'): "settings ['data_root.x'] do not fit",
+    ('train.py', CONFIG, '--cfg-options', 'param_scheduler.9.end=1'): 'Index 9 exceeds the length',
+    ('train.py', CONFIG, '--cfg-options', 'data_root=/no where'):
+        '/no where/annotations/instances_train.json does not exist',
+    ('train.py', 'configs/photos/gfl_1.0x_320.py', '--cfg-options', 'data_root=/nowhere'):
+        'Say where the set is with --cfg-options data_root=DIR',
     ('training_forms.py', '/nowhere'): '/nowhere/aquarium is no folder',
     ('train.py', 'configs/custom/my_photos.py', '--cfg-options', 'data_root=tools'):
         'tools: no annotations in it; looked for roboflow',

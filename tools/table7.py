@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 
 from run_tool import run_tool
-from mmengine.config import DictAction
 
 import shufflenet_det  # noqa: F401  (registers the modules and backs mmcv's ops)
 from shufflenet_det.backbones.peers import COMPLEXITIES, TABLE7
@@ -17,6 +16,7 @@ from shufflenet_det.bench.environment import environment, write_result
 from shufflenet_det.bench.paper import table7
 from shufflenet_det.bench.tables import markdown
 from shufflenet_det.checkpoints.atomic import new_file
+from shufflenet_det.training.key_values import KeyValues
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--speed-batch', type=int, default=4)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/table7'))
     parser.add_argument('--out', type=new_file, default='data/results/table7.json')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=KeyValues)
     return parser.parse_args(argv)
 
 

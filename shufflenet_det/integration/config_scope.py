@@ -49,6 +49,28 @@ def config_path(name: str) -> Path:
     return path
 
 
+SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+"""Of the files that mmengine reads as configs."""
+
+
+def config_file(name: str | Path) -> Path:
+    """The file of a config given by its path, or as :func:`config_path` takes it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no config by its name.
+    """
+    if '::' in str(name):
+        return config_path(str(name))
+    path = Path(name)
+    if not path.is_file():
+        what = 'is a folder' if path.is_dir() else 'no such file'
+        raise FileNotFoundError(f'{name}: {what}; give the path of a config file')
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f'{name}: is no config, whose name ends in {", ".join(SUFFIXES)}')
+    return path
+
+
 def find_bases(module: ModuleType) -> None:
     """Let the `_base_` of `mmengine.config.config` find configs this way."""
     own = module.Config._get_cfg_path

@@ -62,6 +62,9 @@ class Settings:
 CHOSEN = ('batch_size', 'epochs', 'lr', 'size')
 """Fields of Settings that can be given in place of being decided."""
 
+LEAST = dict(batch_size=1, epochs=1, size=96)
+"""px of size: batch norm needs two cells of stride 64, also in the smallest pictures drawn."""
+
 
 def count(own: OwnSet) -> Counts:
     """What is counted in the images to train on."""
@@ -83,8 +86,12 @@ def decide(counts: Counts, recipe: Recipe, given: Mapping | None = None) -> tupl
 
     Returns:
         The settings, and name -> reason of each of CHOSEN.
+
+    Raises:
+        ValueError: If a given value is no number to train with.
     """
     given = {key: value for key, value in (given or {}).items() if value is not None}
+    _check(given)
     batch = given.get('batch_size', min(recipe.batch_size, max(2, counts.images // 4)))
     per_epoch = math.ceil(counts.images / batch)
     steps = round(STEPS * max(1, counts.images / STEPS_OF) ** 0.5)
@@ -106,3 +113,14 @@ def decide(counts: Counts, recipe: Recipe, given: Mapping | None = None) -> tupl
     reasons.update({key: 'as given' for key in given})
     interval = max(1, epochs // VALIDATIONS)
     return Settings(batch, epochs, lr, size, interval), reasons
+
+
+def _check(given: Mapping) -> None:
+    for key, value in given.items():
+        least = LEAST.get(key)
+        fits = type(value) is int and value >= least if least else type(value) in (int, float)
+        if not fits or not 0 < value < math.inf:
+            wanted = f'a whole number from {least} on' if least else 'a number above 0'
+            raise ValueError(
+                f'own_photos.{key}={value!r}: give {wanted}, or None to have it decided'
+            )

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from inspect import signature
 from pathlib import Path
 
-import torch
 from mmdet.registry import METRICS
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 
 from shufflenet_det.data.training_check import check_training_data, datasets
 from shufflenet_det.integration.config_errors import errors_of_config
+from shufflenet_det.integration.config_scope import config_file
 from shufflenet_det.integration.type_name import type_name
 
 from .amended_config import (
@@ -22,6 +23,7 @@ from .amended_config import (
     read_through_this_package,
     without_workers,
 )  # fmt: skip
+from .key_values import KeyValues
 from .options import apply_options, option_names, option_path
 from .own_photos import Run, settle
 
@@ -30,6 +32,10 @@ HOW_TO_GET_COCO = (
     'and unpack them there (data/README.md shows the layout); or say where they are with the '
     'environment variable COCO_ROOT or --cfg-options data_root=DIR. Without COCO, '
     '`python tools/make_demo_data.py` and configs/demo/lighthead_snv2_demo.py need no download.'
+)
+HOW_TO_FIND_DATA = (
+    'Say where the set is with --cfg-options data_root=DIR, or correct ann_file and data_prefix of '
+    'the config; `python tools/make_demo_data.py --root DIR` makes a set to try it on.'
 )
 
 
@@ -45,18 +51,22 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ImportError, ValueError: As ``errors_of_config``; if a weight decay is scaled that is not
-            there; as ``apply_options`` and ``settle``.
+        ImportError, ValueError: As ``config_file`` and ``errors_of_config``; if ``options`` do not
+            fit; if a weight decay is scaled that is not there; as ``apply_options`` and ``settle``.
     """
+    file = path if '::' in str(path) else config_file(path)
     with errors_of_config(path):
         if '::' in str(path):
             cfg = Config.fromstring(f'_base_ = [{str(path)!r}]', '.py')
         else:
-            cfg = Config.fromfile(str(path))
+            cfg = Config.fromfile(file)
     options = settle(cfg, options or {}, run, work_dir_for(cfg, path, None))
     apply_options(cfg, named)
     old_root = cfg.get('data_root')
-    cfg.merge_from_dict(options)
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'settings {list(options)} do not fit {path}: {error.args[0]}') from error
     without_workers(cfg)
     check_decay(cfg)
     new_root = cfg.get('data_root')
@@ -85,9 +95,10 @@ def check_paths(cfg: Config, splits: tuple[str, ...]) -> None:
             needed += [root / prefix for prefix in (dataset.get('data_prefix') or {}).values()]
             for path in needed:
                 if not path.exists():
+                    coco = '2017' in dataset['ann_file']  # of which it is named
                     raise FileNotFoundError(
-                        f'{split} data: {path} does not exist (looked for in '
-                        f'{path.absolute()}). {HOW_TO_GET_COCO}'
+                        f'{split} data: {path} does not exist (looked for in {path.absolute()}). '
+                        f'{HOW_TO_GET_COCO if coco else HOW_TO_FIND_DATA}'
                     )
     check_training_data(cfg, splits)
 
@@ -109,18 +120,16 @@ def prepare_training(
         auto_scale_lr: Scale the learning rate to the actual batch size.
 
     Raises:
-        ValueError: If amp is asked for without a CUDA device, or auto_scale_lr and the config has
-            no base batch size.
+        ValueError: If amp is asked for on a CPU, by the switch or in the config, or auto_scale_lr
+            and the config has no base batch size.
         FileNotFoundError: If the checkpoint to resume does not exist.
     """
     cfg.work_dir = work_dir
     if amp:
-        if not torch.cuda.is_available():
-            raise ValueError(
-                '--amp needs a CUDA device and none is visible; take --option amp_bf16'
-            )
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if type_name(cfg.get('optim_wrapper') or {}) == 'AmpOptimWrapper' and get_device() == 'cpu':
+        raise ValueError('no CUDA device, which --amp and amp_fp16 need; take --option amp_bf16')
     if auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError(
@@ -212,7 +221,7 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'merge over the config, before --cfg-options: {", ".join(option_names())}',
     )  # fmt: skip
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='settings to change, key=value'
+        '--cfg-options', nargs='+', action=KeyValues, help='settings to change, key=value'
     )
     parser.add_argument(
         '--launcher',

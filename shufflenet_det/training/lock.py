@@ -20,12 +20,19 @@ def hold(work_dir: str | Path) -> None:
 
     Raises:
         BlockingIOError: If another process has it; says which.
+        OSError: If it cannot be written to.
     """
     path = Path(work_dir).resolve() / NAME
     if (os.getpid(), path) in _held:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise type(error)(
+            f'{work_dir}: no folder that can be written to ({error.strerror}); choose another '
+            '--work-dir'
+        ) from error
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not inherited by data workers
     except OSError as error:

@@ -20,6 +20,7 @@ from shufflenet_det.integration.type_name import type_name
 
 from .decisions import CHOSEN, Recipe, Settings, count, decide
 from .distributed import launched_rank
+from .lock import hold
 from .options import RESIZING
 from .starts import GIVEN, STARTS, choose
 
@@ -27,7 +28,7 @@ KEY = 'own_photos'
 DECIDED = 'decided.json'
 ELSEWHERE = 'elsewhere'
 FIELDS = ('layout', 'seed', 'start', *CHOSEN)
-"""What ``own_photos`` of a config may hold; None is decided."""
+"""What ``own_photos`` of a config may hold; None, or what is left out, is decided."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def settle(cfg: Config, options: Mapping, run: Run | None, work_dir: str) -> dic
 
     Raises:
         ValueError: If the config cannot be settled; DataError where that is due to the data.
-        OSError: As ``starts.choose``.
+        OSError: As ``starts.choose``, and as ``hold`` before anything is written.
     """
     if KEY not in cfg:
         return dict(options)
@@ -74,12 +75,13 @@ def settle(cfg: Config, options: Mapping, run: Run | None, work_dir: str) -> dic
             f'{cfg.filename}: {KEY} is decided by its training; give the config that this wrote, '
             f'work_dirs/{Path(cfg.filename).stem}/{Path(cfg.filename).name}'
         )
-    own = dict(cfg._cfg_dict.pop(KEY))
-    own.update({k.partition('.')[2]: v for k, v in options.items() if k.startswith(f'{KEY}.')})
+    own = {**dict.fromkeys(FIELDS), 'seed': 0, **cfg._cfg_dict.pop(KEY)}
+    given = {k: v for k, v in options.items() if k.partition('.')[0] == KEY}
+    own.update({k.removeprefix(f'{KEY}.'): v for k, v in given.items()})
     unknown = sorted(own.keys() - set(FIELDS))
     if unknown:
         raise ValueError(f'{KEY} has no {unknown}; it takes {list(FIELDS)}')
-    rest = {k: v for k, v in options.items() if not k.startswith(f'{KEY}.')}
+    rest = {k: v for k, v in options.items() if k not in given}
     folder = Path(run.folder or rest.get('work_dir') or work_dir)
     if run.trains:
         record = _train(cfg, own, rest, folder, run.resumes)
@@ -106,10 +108,12 @@ def _train(cfg: Config, own: Mapping, options: Mapping, work_dir: Path, resumes:
     else:
         start, reason = choose(cfg, own['start'])
     record = dict(
-        data_root=str(found.root), classes=found.classes, start=start, settings=asdict(settings),
-        loads=not (load_from or resumes),
+        data_root=str(found.root), data_path=str(found.root.absolute()), classes=found.classes,
+        start=start, settings=asdict(settings), loads=not (load_from or resumes),
         images={split: [image.file for image in found.images[split]] for split in SPLITS},
     )  # fmt: skip
+    if not launched_rank():
+        hold(work_dir)  # what another training decided stays
     folder = work_dir / KEY
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
@@ -138,8 +142,10 @@ def _recall(own: Mapping, options: Mapping, folder: Path) -> dict:
     record = _read(folder)
     record['loads'] = False
     root = options.get('data_root')
-    if root is None or Path(root).resolve() == Path(record['data_root']).resolve():
-        return record
+    roots = [record['data_root'], record.get('data_path', record['data_root'])]
+    if root is None or Path(root).resolve() in [Path(each).resolve() for each in roots]:
+        # A whole project may have moved, or the command be given in another folder.
+        return {**record, 'data_root': next((r for r in roots if Path(r).is_dir()), roots[0])}
     found = read_images(root, own['layout'])
     unknown = sorted(set(found.classes) - set(record['classes']))
     if unknown:

@@ -107,9 +107,18 @@ def test_pickle_is_refused_with_what_to_give(cfg, tmp_path, name):
         analyze(cfg, 'none.py', str(tmp_path / name), str(tmp_path))
 
 
-def test_file_that_is_no_json_is_named(cfg, tmp_path):
-    (tmp_path / 'x.json').write_text('{')
-    with pytest.raises(ValueError, match=r'x\.json: no detections in JSON'):
+NO_DETECTIONS = {  # content of the file: what is said of it
+    '{': 'Expecting',
+    '{"seed": 0}': 'neither a list nor a file of COCO',
+    '[1]': 'entry 0 has no image_id, ',
+    '[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "area": 12}]': 'entry 0 has no score',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('content, said', NO_DETECTIONS.items())
+def test_file_without_detections_is_named(cfg, tmp_path, content, said):
+    (tmp_path / 'x.json').write_text(content)
+    with pytest.raises(ValueError, match=rf'x\.json: no detections in JSON \({said}'):
         analyze(cfg, str(COCO), str(tmp_path / 'x.json'), str(tmp_path / 'out'))
 
 

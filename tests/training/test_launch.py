@@ -1,3 +1,4 @@
+import argparse
 import json
 
 import pytest
@@ -44,6 +45,23 @@ def test_absent_coco_is_an_error_that_helps():
         assert part in str(error.value)
 
 
+SETTINGS = {
+    'a=1': 1, 'a=.5': 0.5, 'a=true': True, 'a=b': 'b', 'a=1,2': [1, 2], 'a=(1, 2)': (1, 2),
+    'a=[(1, 2), b]': [(1, 2), 'b'], 'a=my photos': 'my photos', "a='my photos'": 'my photos',
+    'a=a, b': ['a', 'b'], 'a=here, (1)': 'here, (1)',
+}  # fmt: skip
+"""Argument -> its value, where there is a folder `here, (1)`."""
+
+
+@pytest.mark.parametrize('given, value', SETTINGS.items())
+def test_settings_are_mmengines_but_for_paths(tmp_path, monkeypatch, given, value):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'here, (1)').mkdir()
+    parser = argparse.ArgumentParser()
+    launch.add_launch_arguments(parser)
+    assert parser.parse_args(['--cfg-options', given]).cfg_options == dict(a=value)
+
+
 def test_datasets_looks_through_wrappers():
     leaf = dict(ann_file='a.json')
     other = dict(ann_file='b.json')
@@ -75,9 +93,10 @@ def test_config_that_is_no_python_is_named(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a CUDA device is there')
-def test_amp_without_a_gpu_is_named():
-    with pytest.raises(ValueError, match='--amp needs a CUDA device'):
-        launch.prepare_training(launch.load_config(DEMO), 'work', amp=True)
+@pytest.mark.parametrize('options, amp', [([], True), (['amp_fp16'], False)])
+def test_amp_without_a_gpu_is_named(options, amp):
+    with pytest.raises(ValueError, match='no CUDA device, .* take --option amp_bf16'):
+        launch.prepare_training(launch.load_config(DEMO, named=options), 'work', amp=amp)
 
 
 def test_auto_scale_lr():

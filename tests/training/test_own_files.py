@@ -7,11 +7,15 @@ import sys
 
 import pytest
 import torch
+from data.own_sets import roboflow
 from line import loader, protected, validation
 from mmengine.hooks import Hook
+from paths import ROOT
 
 from shufflenet_det.checkpoints import read_checkpoint
 from shufflenet_det.training import lock
+from shufflenet_det.training.launch import load_config
+from shufflenet_det.training.own_photos import Run
 
 HOLD = 'import sys; from shufflenet_det.training.lock import hold; hold(sys.argv[1]); print("ok"); '
 
@@ -35,6 +39,29 @@ def test_second_run_in_a_work_dir_is_refused_and_names_the_first(tmp_path):
     )
     assert not list(tmp_path.glob('*.pth'))
     protected(tmp_path, 1).train()  # the lock died with the process
+
+
+def test_work_dir_that_is_no_folder_is_named(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(OSError, match=r'file: no folder that can be written to .*--work-dir'):
+        lock.hold(tmp_path / 'file')
+
+
+def test_refused_training_leaves_what_the_first_decided_of_a_folder_of_photographs(tmp_path):
+    roboflow(tmp_path / 'set')
+    work, run = tmp_path / 'work', Run(str(tmp_path / 'work'), trains=True)
+    config = ROOT / 'configs/custom/my_photos.py'
+    options = {'data_root': str(tmp_path / 'set'), 'own_photos.start': 'scratch'}
+    load_config(config, options, run=run)
+    decided = (work / 'own_photos/decided.json').read_text()
+    lock.release(work)
+    first = holder(work, 'input()')
+    first.stdout.readline()
+    with pytest.raises(BlockingIOError, match='another training is running in it'):
+        load_config(config, {**options, 'own_photos.epochs': 3}, run=run)
+    first.kill()
+    first.wait()
+    assert (work / 'own_photos/decided.json').read_text() == decided
 
 
 @pytest.mark.parametrize(('times', 'warned'), [(1, False), (2, True)])

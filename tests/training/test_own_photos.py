@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import astuple
 
 import pytest
 from data.own_sets import cvat, roboflow
@@ -14,47 +13,10 @@ from shufflenet_det.checkpoints.download import cache_path
 from shufflenet_det.data import CLASSES
 from shufflenet_det.data.annotations import DataError
 from shufflenet_det.training import starts
-from shufflenet_det.training.decisions import Counts, Recipe, Settings, decide
 from shufflenet_det.training.launch import check_paths, load_config
 from shufflenet_det.training.own_photos import Run
 
 CONFIG = ROOT / 'configs/custom/my_photos.py'
-PAGE = ROOT / 'configs/custom/README.md'
-RECIPE = Recipe(batch_size=8, lr=1.0)
-DECISIONS = {
-    Counts(4, 1000, 0.2): Settings(2, 500, 0.5, 320, 50),
-    Counts(20, 1000, 0.2): Settings(5, 250, 0.7906, 320, 25),
-    Counts(80, 1000, 0.2): Settings(8, 100, 1.0, 320, 10),
-    Counts(100, 1000, 0.04): Settings(8, 77, 1.0, 416, 7),
-    Counts(100, 320, 0.04): Settings(8, 77, 1.0, 320, 7),
-    Counts(205, 640, 0.146): Settings(8, 56, 1.0, 320, 5),
-    Counts(448, 416, 0.045): Settings(8, 38, 1.0, 416, 3),
-    Counts(2000, 1000, 0.03): Settings(8, 18, 1.0, 416, 1),
-}
-"""What is counted -> what is decided, the learning rate as a share of the recipe's."""
-
-
-@pytest.mark.parametrize('counts, settings', DECISIONS.items())
-def test_decision(counts, settings):
-    assert astuple(decide(counts, RECIPE)[0]) == pytest.approx(astuple(settings), abs=1e-4)
-
-
-def test_page_shows_the_decisions():
-    rows = [
-        f'| {counts.images} | {counts.long_side} | {counts.box_side * 100:g} % '
-        f'| {settings.batch_size} | {settings.epochs} '
-        f'| {settings.epochs * -(-counts.images // settings.batch_size)} '
-        f'| {settings.lr:.2f} | {settings.size} |'
-        for counts, settings in DECISIONS.items()
-    ]
-    text = PAGE.read_text()
-    assert [row for row in rows if row not in text] == []
-
-
-def test_what_is_given_is_not_decided():
-    settings, reasons = decide(Counts(100, 1000, 0.2), RECIPE, dict(epochs=3, size=256, lr=None))
-    assert (settings.epochs, settings.size, settings.lr) == (3, 256, 1.0)
-    assert reasons['epochs'] == reasons['size'] == 'as given' != reasons['lr']
 
 
 @pytest.fixture(scope='module')
@@ -130,6 +92,16 @@ def test_resumed_and_tested_on_the_same_split(load, tmp_path):
     assert recall(tmp_path).pretty_text == shown
 
 
+@pytest.mark.parametrize('given', [False, True])
+def test_tested_on_the_same_split_from_another_folder(load, tmp_path, monkeypatch, root, given):
+    monkeypatch.chdir(root.parent)
+    first = load(data_root=root.name)
+    monkeypatch.chdir(tmp_path)
+    cfg = recall(tmp_path, **(dict(data_root=str(root)) if given else {}))
+    assert cfg.test_dataloader.dataset.ann_file == first.test_dataloader.dataset.ann_file
+    assert cfg.data_root == cfg.test_dataloader.dataset.data_root == str(root)
+
+
 def test_split_is_kept_when_images_come_later(tmp_path, load):
     cvat(tmp_path / 'grown')
     before = load(data_root=tmp_path / 'grown')
@@ -185,6 +157,20 @@ def test_config_without_a_training_says_what_to_give(tmp_path):
 def test_unknown_field_is_named(load):
     with pytest.raises(ValueError, match=r"own_photos has no \['epoch'\]; it takes .*'epochs'"):
         load(**{'own_photos.epoch': 3})
+
+
+def test_key_without_a_field_is_named(load):
+    with pytest.raises(ValueError, match=r"own_photos has no \['own_photos'\]; it takes"):
+        load(own_photos=30)
+
+
+def test_another_detector_needs_none_of_the_fields(root, tmp_path):
+    base = ROOT / 'configs/photos/gfl_1.0x_320.py'
+    path = tmp_path / 'mine.py'
+    path.write_text(f"_base_ = [{str(base)!r}]\nown_photos = dict(start='scratch', epochs=3)\n")
+    run = Run(str(tmp_path / 'work'), trains=True)
+    cfg = load_config(path, dict(data_root=str(root)), run=run)
+    assert cfg.train_cfg.max_epochs == 3 and cfg.model.bbox_head.num_classes == len(CLASSES)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from shufflenet_det.data.training_check import datasets
 from shufflenet_det.data.voc_dataset import read_voc_in
 
 MAX_DETECTIONS = 100  # of an image, as COCO counts them
+FIELDS = ('image_id', 'category_id', 'bbox', 'score')  # of a detection
 
 
 @dataclass(frozen=True)
@@ -140,15 +141,28 @@ def read_predictions(path: str | Path) -> dict | list:
     """The content of a detection file.
 
     Raises:
-        ValueError: If it cannot be read as JSON.
+        ValueError: If it cannot be read as JSON, or lists no detections.
     """
     try:
-        return json.loads(Path(path).read_bytes())
+        content = json.loads(Path(path).read_bytes())
+        _check_detections(content)
+        return content
     except (OSError, ValueError) as error:
         raise ValueError(
             f'{path}: no detections in JSON ({error}); give detections.json of tools/detect.py, '
             'or what CocoMetric writes with test_evaluator.outfile_prefix'
         ) from error
+
+
+def _check_detections(content: object) -> None:
+    whole = isinstance(content, Mapping)
+    listed = content.get('annotations') if whole else content
+    if not isinstance(listed, list) or whole and not {'images', 'categories'} <= content.keys():
+        raise ValueError('neither a list nor a file of COCO')
+    for number, entry in enumerate(listed):
+        lacks = [key for key in FIELDS if not isinstance(entry, Mapping) or key not in entry]
+        if lacks:
+            raise ValueError(f'entry {number} has no {", ".join(lacks)}')
 
 
 def _by_name(content: Mapping, paths: Mapping, classes: Sequence[str]) -> tuple[list, dict]:

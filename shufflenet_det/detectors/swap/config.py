@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from shufflenet_det.archs import get_arch, out_channels
 from shufflenet_det.detectors.levels import built_backbone
 from shufflenet_det.integration.config_errors import errors_of_config
-from shufflenet_det.integration.config_scope import config_path
+from shufflenet_det.integration.config_scope import config_file
 
 from .change import Change
 from .fields import set_fields, try_necks
@@ -26,9 +26,10 @@ DETECTOR_PATHS = ('model', 'model.detector')
 
 
 def read_config(config: str | Path) -> Config:
-    """A config by its path, or by ``mmdet::path/below/configs.py``."""
+    """A config by its path, or by ``mmdet::path/below/configs.py``; errors are `config_file`'s."""
+    file = config_file(config)
     with errors_of_config(config):
-        return Config.fromfile(config_path(config) if '::' in str(config) else config)
+        return Config.fromfile(file)
 
 
 def backbone_config(
