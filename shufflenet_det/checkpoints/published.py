@@ -59,9 +59,9 @@ PUBLISHED = {
         proved='63c3dc9ea103338f3c8df51a072568d99395606e98f27376ef8ebd4d86bdf859',
     ),
     'blood-cells': Published(
-        'photos/lighthead_fpn_1.0x_320.py', '', 58.8, data='BCCD, test split',
+        'photos/lighthead_fpn_1.0x_320.py', '', 59.1, data='BCCD, test split',
         file='blood_cells.onnx',
-        sha256='ae841556508a9b07838a557a7db8cde0245b12b27949362b75ca48b24dd533c9',
+        sha256='bc1cc905e74e5c856e6f24e014003cf0697c310baf3bc8b4610d1c63e30e0af2',
         source='https://github.com/Shenggan/BCCD_Dataset (MIT), weights from RangiLyu/nanodet',
     ),
 }  # fmt: skip

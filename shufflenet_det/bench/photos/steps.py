@@ -77,11 +77,14 @@ STEPS: Steps = {
 """Settings that a step changes in the recipe, everything else left as it is."""
 
 
-def _bins(channels: int) -> dict[str, object]:
+def _bins(side: int, channels: int) -> dict[str, object]:
+    extractor = 'model.roi_head.bbox_roi_extractor'
     return {
-        f'{THIN_MAP}.out_channels': channels * 5**2,
-        'model.roi_head.bbox_roi_extractor.out_channels': channels,
+        f'{THIN_MAP}.out_channels': channels * side**2,
+        f'{extractor}.out_channels': channels,
+        f'{extractor}.roi_layer.output_size': side,
         f'{BOX_HEAD}.in_channels': channels,
+        f'{BOX_HEAD}.roi_feat_size': side,
     }
 
 
@@ -96,15 +99,19 @@ HEAD_STEPS: Steps = {
     },
     '128 RoIs': {UNITS: 256, f'{SAMPLER}.num': 128},
     '64 channels inside': {UNITS: 256, INSIDE: 64},
-    '20 a bin': {UNITS: 256, **_bins(20)},
-    '64 channels inside, 20 a bin, 512 units': {UNITS: 512, INSIDE: 64, **_bins(20)},
+    '20 a bin': {UNITS: 256, **_bins(5, 20)},
+    '64 channels inside, 20 a bin, 512 units': {UNITS: 512, INSIDE: 64, **_bins(5, 20)},
     '64 channels inside, 20 a bin, two layers of 512 units': {
-        UNITS: 512, f'{BOX_HEAD}.num_shared_fcs': 2, INSIDE: 64, **_bins(20),
+        UNITS: 512, f'{BOX_HEAD}.num_shared_fcs': 2, INSIDE: 64, **_bins(5, 20),
     },
     '512 units': {UNITS: 512},
     '1024 units': {UNITS: 1024},
     '2048 units': {UNITS: 2048},
-    '20 a bin, 1024 units': {UNITS: 1024, **_bins(20)},
+    '20 a bin, 1024 units': {UNITS: 1024, **_bins(5, 20)},
+    '3 x 3 bins of 28, 1024 units': {UNITS: 1024, **_bins(3, 28)},
+    '3 x 3 bins of 56, 64 channels inside, 1024 units': {
+        UNITS: 1024, INSIDE: 64, **_bins(3, 56),
+    },
 }  # fmt: skip
 """What is behind the thin map, since its BN learns from all levels; against 256 units."""
 

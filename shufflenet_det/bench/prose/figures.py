@@ -10,14 +10,19 @@ import re
 
 from shufflenet_det.bench.recording import RECORDINGS
 
-from . import accuracy, cpu, gpu, photos, zoo
+from . import accuracy, cpu, gpu, photos, photos_search, zoo
 from .records import Figure, NotRecorded, Records
 
 MARKER = re.compile(r'(<!-- figure:(\S+) -->).*?(<!-- /figure -->)', re.DOTALL)
 AT_START = re.compile(r'^[\s>*-]*<!-- figure:(\S+)', re.MULTILINE)
 
 FIGURES: dict[str, Figure] = (
-    cpu.FIGURES | gpu.FIGURES | accuracy.FIGURES | photos.FIGURES | zoo.FIGURES
+    cpu.FIGURES
+    | gpu.FIGURES
+    | accuracy.FIGURES
+    | photos.FIGURES
+    | photos_search.FIGURES
+    | zoo.FIGURES
 )
 """Name -> what makes it."""
 
