@@ -23,7 +23,7 @@ from .amended_config import (
     read_through_this_package,
     without_workers,
 )  # fmt: skip
-from .key_values import KeyValues
+from .key_values import KeyValues, check_keys
 from .options import apply_options, option_names, option_path
 from .own_photos import Run, settle
 
@@ -51,8 +51,9 @@ def load_config(
 
     Raises:
         FileNotFoundError: If the config does not exist.
-        ImportError, ValueError: As ``config_file`` and ``errors_of_config``; if ``options`` do not
-            fit; if a weight decay is scaled that is not there; as ``apply_options`` and ``settle``.
+        ImportError, ValueError: As ``config_file``, ``errors_of_config`` and ``check_keys``; if
+            ``options`` do not fit; if a weight decay is scaled that is not there; as
+            ``apply_options`` and ``settle``.
     """
     file = path if '::' in str(path) else config_file(path)
     with errors_of_config(path):
@@ -60,6 +61,7 @@ def load_config(
             cfg = Config.fromstring(f'_base_ = [{str(path)!r}]', '.py')
         else:
             cfg = Config.fromfile(file)
+    check_keys(options or {}, cfg)
     options = settle(cfg, options or {}, run, work_dir_for(cfg, path, None))
     apply_options(cfg, named)
     old_root = cfg.get('data_root')

@@ -62,6 +62,27 @@ def test_settings_are_mmengines_but_for_paths(tmp_path, monkeypatch, given, valu
     assert parser.parse_args(['--cfg-options', given]).cfg_options == dict(a=value)
 
 
+@pytest.mark.parametrize(
+    'setting, meant',
+    [
+        ('modle.backbone.arch', 'model'),
+        ('own_photo.epochs', 'own_photos'),
+        ('load_form', 'load_from'),
+        ('train_cgf.max_epochs', 'train_cfg'),
+        ('data_rot', 'data_root'),
+    ],
+)
+def test_slip_in_a_key_is_named(setting, meant):
+    with pytest.raises(ValueError, match=rf'{setting}: .*; did you mean {meant}\?'):
+        launch.load_config(ROOT / 'configs/custom/my_photos.py', {setting: 1})
+
+
+def test_new_keys_are_taken():
+    given = dict(my_note='a', tta_pipeline=[], resume=False, val_begin=2)
+    cfg = launch.load_config(DEMO, given)
+    assert {key: cfg[key] for key in given} == given
+
+
 def test_datasets_looks_through_wrappers():
     leaf = dict(ann_file='a.json')
     other = dict(ann_file='b.json')
