@@ -28,6 +28,10 @@ _WHOLE = 'stock-operators eager deploy deploy-onnxruntime deploy-onnxruntime-int
 _DETECTORS = '--config configs/lighthead_snv2.py configs/lighthead_snv2.py+atrous '  \
     'configs/lighthead_snv2_0.5x.py mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py '  \
     f'--forms {_WHOLE} --turns 20 --seconds 480'  # fmt: skip
+_PHOTOS = ' '.join(
+    f'configs/photos/{name}_1.0x_320.py'
+    for name in 'lighthead_fpn gfl faster_rcnn yolox rtmdet nanodet_plus ssdlite retinanet'.split()
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ RECORDINGS = {
         Recording('forms_one_thread_cpu', 2,
                   f'latency --arch snv2_?.?x --forms {_EAGER} {_SIDES}'),
         Recording('detectors_cpu', 12, f'latency {_DETECTORS} --threads 2'),
+        Recording('photos_cpu', 1, f'latency --config {_PHOTOS} --forms eager --size 320 320'),
         Recording('edge_cpu', 2, 'edge --seconds 90'),
         Recording('training_cpu', 4, 'training_forms DATA/photos'),
         Recording('operators_cpu', 1, 'operators --threads 2', 'AVX512'),

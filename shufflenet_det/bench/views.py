@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from shufflenet_det.backbones.peers import COMPLEXITIES, NETWORKS
 
@@ -205,7 +206,7 @@ VIEWS: dict[str, Callable[[Mapping], Iterable[Table]]] = {
     'overhead': overhead_tables,
     'fault drill': drill_tables,
     'photos': accuracy_tables,
-    'photo frontier': accuracy_tables,
+    'photo frontier': partial(accuracy_tables, timed=True),
     'zoo': zoo_tables,
     'zoo swaps': zoo_swap_tables,
     'photo steps': step_tables,

@@ -7,35 +7,42 @@ from statistics import mean, stdev
 
 from shufflenet_det.bench.tables import MILLION, Cell, Table
 
+TIMED = '; CPU ms: one thread, from a resized picture to its boxes, beside other work'
 FIGURES = ('AP', 'AP50', 'AP75', 'APs', 'APm', 'APl')
 
 
-def accuracy_tables(result: Mapping) -> Iterator[Table]:
-    """A table for each data set, its rows in the order of their AP; lost rows at the end."""
+def accuracy_tables(result: Mapping, timed: bool = False) -> Iterator[Table]:
+    """A table for each data set, its rows in the order of their AP; lost rows at the end.
+
+    Args:
+        result: Rows of trainings.
+        timed: Whether their CPU ms are shown, which compare only within one machine and day.
+    """
     for data in dict.fromkeys(row['data'] for row in result['rows']):
         groups: dict[str, list[Mapping]] = {}
         for row in result['rows']:
             if row['data'] == data:
                 groups.setdefault(_name(row), []).append(row)
-        rows = sorted(map(_accuracy, groups.values()), key=lambda cells: -(cells[3] or 0))
+        cells = [_accuracy(group, timed) for group in groups.values()]
+        rows = sorted(cells, key=lambda cells: -(cells[3] or 0))
         yield Table(
             data,
             f'{data}: figures of the test split after the last epoch, mean over the seeds; '
             '+-: standard deviation of AP over them; proposals: share of the objects that the '
-            'first of them cover at IoU .5; CPU ms: one thread, from a resized picture to its '
-            'boxes, beside other work; macs: of a square picture.',
+            f'first of them cover at IoU .5; macs: of a square picture{TIMED * timed}.',
             ('detector', 'seeds', 'epochs', 'AP', '+-', *FIGURES[1:], 'AP of val', '100 proposals',
-             '300 proposals', 'CPU ms', 'M macs', 'M parameters', 'training, CPU s', 'lost'),
+             '300 proposals', *['CPU ms'] * timed, 'M macs', 'M parameters', 'training, CPU s',
+             'lost'),
             tuple(rows),
         )  # fmt: skip
 
 
-def _accuracy(rows: Sequence[Mapping]) -> tuple[Cell, ...]:
+def _accuracy(rows: Sequence[Mapping], timed: bool) -> tuple[Cell, ...]:
     """Cells of one detector: its seeds that came to an end, and those that did not."""
     whole = [row for row in rows if 'error' not in row]
     lost = '; '.join(row['error'] for row in rows if 'error' in row) or None
     if not whole:
-        return (_name(rows[0]), 0, *[None] * 15, lost)
+        return (_name(rows[0]), 0, *[None] * (14 + timed), lost)
     aps = [row['test']['AP'] for row in whole]
     return (
         _name(rows[0]), len(whole), whole[0]['curve'][-1]['epoch'], mean(aps),
@@ -43,7 +50,7 @@ def _accuracy(rows: Sequence[Mapping]) -> tuple[Cell, ...]:
         *(_mean(row['test'][name] for row in whole) for name in FIGURES[1:]),
         mean(row['val']['AP'] for row in whole),
         *(_mean(row['test'].get('recall', {}).get(n) for row in whole) for n in ('100', '300')),
-        _mean(row['cpu_ms'] for row in whole),
+        *[_mean(row['cpu_ms'] for row in whole)] * timed,
         whole[0]['macs'] and whole[0]['macs'] / MILLION,
         whole[0]['parameters'] / MILLION,
         _mean(row['cpu_seconds'] for row in whole),

@@ -44,20 +44,15 @@ def _mean(rows: list[Mapping], key: str) -> str:
 
 
 def forward_ms(records: Records) -> str:
-    """CPU ms of the detectors, over the sets."""
-    rows = [row for row in records[COMPARISON]['rows'] if 'error' not in row]
-    ms = {name: [row['cpu_ms'] for row in rows if row['config'] == config]
-          for config, name in DETECTORS.items()}  # fmt: skip
-    return listed(f'{name} {span(values, ".0f", " ms")}' for name, values in ms.items() if values)
+    """CPU ms of the detectors, measured in turns."""
+    ms = {row['config']: row['total']['median_ms'] for row in records['photos_cpu']['rows']}
+    return listed(
+        f'{name} {ms[config]:.0f} ms' for config, name in DETECTORS.items() if config in ms
+    )
 
 
 def _one_network(records: Records) -> list[Mapping]:
     return [row for row in records['photos_precision']['rows'] if 'error' not in row]
-
-
-def forward_ms_again(records: Records) -> str:
-    """CPU ms of one network in several measurements."""
-    return span((row['cpu_ms'] for row in _one_network(records)), '.0f', ' ms')
 
 
 def seeds(records: Records) -> str:
@@ -144,7 +139,6 @@ FIGURES: dict[str, Figure] = {
     'own-start': own,
     'bccd-best-AP': partial(best, 'bccd', 'AP'),
     'photos-ms': forward_ms,
-    'photos-ms-again': forward_ms_again,
     'photos-seeds': seeds,
     'photos-peers': peers,
 }
