@@ -15,8 +15,8 @@ from shufflenet_det.bench.recording import RECORDINGS, Recording
 from shufflenet_det.bench.report import every_page
 
 BY_THEIR_PAGES = {
-    'blood_cells', 'int8', 'photos_augmentation', 'photos_comparison',
-    'photos_frontier', 'photos_precision', 'photos_rates', 'photos_recipe', 'photos_switches',
+    'blood_cells', 'int8', 'photos_augmentation', 'photos_comparison', 'photos_frontier',
+    'photos_own', 'photos_precision', 'photos_rates', 'photos_recipe', 'photos_switches',
     'residual_demo_cpu', 'runtimes', 'suites', 'table7_demo_cpu', 'versions', 'zoo', 'zoo_swaps',
 }  # fmt: skip
 """Results that come from trainings or need environments of their own, as their pages say."""

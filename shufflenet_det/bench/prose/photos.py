@@ -100,6 +100,21 @@ def own(records: Records) -> str:
     )
 
 
+def own_early(records: Records) -> str:
+    """The same, of the validation images, after a fifth of the epochs; first seed of each."""
+    curves = {
+        row['step']: [point['AP'] for point in row['curve']]
+        for row in records['photos_own']['rows']
+        if (row['data'], row['seed']) == ('bccd', 0)
+    }
+    coco, scratch = (curves[start] for start in ('coco', 'scratch'))
+    fifth = len(coco) // 5 - 1
+    return (
+        f'{share(coco[fifth])}, from scratch {share(scratch[fifth])} and never more than '
+        f'{share(max(scratch))}'
+    )
+
+
 def best(data: str, key: str, records: Records) -> str:
     """The best figure of a test split in the comparison."""
     rows = [row for row in records[COMPARISON]['rows'] if 'error' not in row]
@@ -137,6 +152,7 @@ FIGURES: dict[str, Figure] = {
     **dict(_of_photographs()),
     'aquarium-slow': partial(early, 'aquarium', 8),
     'own-start': own,
+    'own-early': own_early,
     'bccd-best-AP': partial(best, 'bccd', 'AP'),
     'photos-ms': forward_ms,
     'photos-seeds': seeds,
