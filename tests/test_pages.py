@@ -30,7 +30,7 @@ SHORTER = {
     r'scale = \(1200, 800\)': 'scale = (240, 160)',
     r'dict\(residual=True,': 'dict(residual=True, arch=dict(_delete_=True, stem=[(8, 2)], '
     'stages=[(16, 2), (32, 2), (64, 2)], last_conv=64),',
-    r'epochs=None, lr=None, size=None, start=None': "epochs=1, lr=None, size=64, start='scratch'",
+    r'epochs=None, lr=None, size=None, start=None': "epochs=1, lr=None, size=96, start='scratch'",
     r'num_workers=2': 'num_workers=0',
     r'persistent_workers=True': 'persistent_workers=False',
     r'torchvision://shufflenet_v2_x1_0': 'weights.pth',
