@@ -39,6 +39,19 @@ FIRST_STEPS: Steps = {
 }
 """Tried while the boxes were still learnt by smooth L1, against that."""
 
+
+def _bins(side: int, channels: int) -> dict[str, object]:
+    extractor = 'model.roi_head.bbox_roi_extractor'
+    return {
+        f'{THIN_MAP}.out_channels': channels * side**2,
+        f'{extractor}.out_channels': channels,
+        f'{extractor}.roi_layer.output_size': side,
+        f'{BOX_HEAD}.in_channels': channels,
+        f'{BOX_HEAD}.roi_feat_size': side,
+    }
+
+
+INSIDE, UNITS = f'{THIN_MAP}.mid_channels', f'{BOX_HEAD}.fc_out_channels'
 STEPS: Steps = {
     'the recipe': {},
     'proposals by GIoU': {
@@ -49,13 +62,9 @@ STEPS: Steps = {
     },
     'scales from .5 to 1.5': {f'{PIPELINE}.3.ratio_range': (0.5, 1.5)},
     'half of the RoIs positive': {f'{SAMPLER}.pos_fraction': 0.5},
-    '7 x 7 bins': {
-        f'{THIN_MAP}.out_channels': 490,
-        'model.roi_head.bbox_roi_extractor.roi_layer.output_size': 7,
-        f'{BOX_HEAD}.roi_feat_size': 7,
-    },
+    '7 x 7 bins': _bins(7, 10),
     'anchors of three scales': {'model.rpn_head.anchor_generator.scales': [2, 2.83, 4]},
-    'thin map 64 channels inside': {f'{THIN_MAP}.mid_channels': 64},
+    'thin map 64 channels inside': {INSIDE: 64},
     "the paper's OHEM": {
         f'{SAMPLER}._delete_': True,
         f'{SAMPLER}.type': 'LightHeadOHEMSampler',
@@ -76,19 +85,6 @@ STEPS: Steps = {
 }
 """Settings that a step changes in the recipe, everything else left as it is."""
 
-
-def _bins(side: int, channels: int) -> dict[str, object]:
-    extractor = 'model.roi_head.bbox_roi_extractor'
-    return {
-        f'{THIN_MAP}.out_channels': channels * side**2,
-        f'{extractor}.out_channels': channels,
-        f'{extractor}.roi_layer.output_size': side,
-        f'{BOX_HEAD}.in_channels': channels,
-        f'{BOX_HEAD}.roi_feat_size': side,
-    }
-
-
-INSIDE, UNITS = f'{THIN_MAP}.mid_channels', f'{BOX_HEAD}.fc_out_channels'
 BN_OVER_LEVELS = 'BN over all levels'
 HEAD_STEPS: Steps = {
     BN_OVER_LEVELS: {UNITS: 256},

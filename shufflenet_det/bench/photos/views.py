@@ -29,7 +29,8 @@ def accuracy_tables(result: Mapping, timed: bool = False) -> Iterator[Table]:
             data,
             f'{data}: figures of the test split after the last epoch, mean over the seeds; '
             '+-: standard deviation of AP over them; proposals: share of the objects that the '
-            f'first of them cover at IoU .5; macs: of a square picture{TIMED * timed}.',
+            f'first of them cover at IoU .5; macs: of a square picture; '
+            f'training: one thread, beside other work, on different days{TIMED * timed}.',
             ('detector', 'seeds', 'epochs', 'AP', '+-', *FIGURES[1:], 'AP of val', '100 proposals',
              '300 proposals', *['CPU ms'] * timed, 'M macs', 'M parameters', 'training, CPU s',
              'lost'),

@@ -51,13 +51,10 @@ def forward_ms(records: Records) -> str:
     )
 
 
-def _one_network(records: Records) -> list[Mapping]:
-    return [row for row in records['photos_precision']['rows'] if 'error' not in row]
-
-
 def seeds(records: Records) -> str:
     """AP of the test split of trainings that are equal but for their seed."""
-    aps = [row['test']['AP'] for row in _one_network(records) if row['step'] == 'bfloat16']
+    rows = [row for row in records['photos_precision']['rows'] if 'error' not in row]
+    aps = [row['test']['AP'] for row in rows if row['step'] == 'bfloat16']
     return f'{share(min(aps))} to {share(max(aps))}'
 
 
@@ -88,31 +85,30 @@ def early(data: str, epoch: int, records: Records) -> str:
     return listed(f'{share(ap)} ({name})' for name, ap in found.items())
 
 
+def _own(records: Records) -> dict[str, list[Mapping]]:
+    """Trainings on somebody's 100 photographs of blood cells, by their start."""
+    rows = [row for row in records['photos_own']['rows'] if 'error' not in row]
+    return {
+        start: [row for row in rows if (row['data'], row['step']) == ('bccd', start)]
+        for start in ('coco', 'scratch')
+    }
+
+
 def own(records: Records) -> str:
-    """AP of the test split after the training on somebody's 100 photographs of blood cells."""
-    rows = [row for row in records['photos_own']['rows'] if row['data'] == 'bccd']
-    aps = {start: [row['test']['AP'] for row in rows if row['step'] == start]
-           for start in ('coco', 'scratch')}  # fmt: skip
-    minutes = [row['cpu_seconds'] / 60 for row in rows if row['cpu_seconds']]
+    """AP of the test split after such a training, mean over the seeds, and CPU minutes."""
+    coco, scratch = _own(records).values()
+    minutes = [row['cpu_seconds'] / 60 for row in (*coco, *scratch) if row['cpu_seconds']]
     return (
-        f"AP {share(mean(aps['coco']))} from COCO's weights and {share(mean(aps['scratch']))} from "
-        f'scratch, in {span(minutes, ".0f", "")} CPU minutes'
+        f"AP {_mean(coco, 'AP')} from COCO's weights and {_mean(scratch, 'AP')} from scratch, in "
+        f'{span(minutes, ".0f", "")} CPU minutes'
     )
 
 
 def own_early(records: Records) -> str:
-    """The same, of the validation images, after a fifth of the epochs; first seed of each."""
-    curves = {
-        row['step']: [point['AP'] for point in row['curve']]
-        for row in records['photos_own']['rows']
-        if (row['data'], row['seed']) == ('bccd', 0)
-    }
-    coco, scratch = (curves[start] for start in ('coco', 'scratch'))
-    fifth = len(coco) // 5 - 1
-    return (
-        f'{share(coco[fifth])}, from scratch {share(scratch[fifth])} and never more than '
-        f'{share(max(scratch))}'
-    )
+    """AP of their validation images after a fifth of the epochs, first seed of each."""
+    curves = [[point['AP'] for point in rows[0]['curve']] for rows in _own(records).values()]
+    early = [share(curve[len(curve) // 5 - 1]) for curve in curves]
+    return f'{early[0]}, from scratch {early[1]} and never more than {share(max(curves[1]))}'
 
 
 def best(data: str, key: str, records: Records) -> str:
